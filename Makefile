@@ -1,0 +1,62 @@
+# `make` lists the targets. What an environment holds and how it is made is said in tools/install.py.
+
+PYTHON ?= python3
+# gpu or cpu: which build of vLLM is installed. Give HARDWARE=cpu or HARDWARE=gpu to overrule what is found.
+ifndef HARDWARE
+HARDWARE := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo gpu || echo cpu)
+endif
+# The model of `make lab`. On a CPU, unless another is named, a tiny one with random weights that is made on the spot.
+ifeq ($(HARDWARE),gpu)
+MODEL ?= Qwen/Qwen3-0.6B
+else
+MODEL ?= $$($(BIN)/python tools/tiny_model.py)
+endif
+NOTEBOOK ?= notebooks/01_quickstart.ipynb
+LAB_ARGS ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp-$(HARDWARE)
+NODE := tests/server/node
+NODE_STAMP := $(NODE)/node_modules/.stamp
+CONFIG := server_ext/jupyter-config/server-config/oaikit_server.json
+# Jupyter refuses to run as root unless told to.
+ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test bench lint format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+lab: $(STAMP) ## JupyterLab with an engine (MODEL=name or path, LAB_ARGS=more options)
+	model="$(MODEL)" && $(BIN)/jupyter lab $(NOTEBOOK) --OAIKit.model="$$model" $(ALLOW_ROOT) $(LAB_ARGS)
+
+test: $(STAMP) $(NODE_STAMP) ## run the tests (ARGS=options and paths for pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(STAMP) ## measure the serving speed that the README quotes (ARGS=options)
+	$(BIN)/python benchmarks/serving.py $(ARGS)
+
+lint: $(STAMP) ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(STAMP) ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove the environment and everything that was built
+	rm -rf $(VENV) $(NODE)/node_modules dist .mypy_cache .pytest_cache .ruff_cache
+
+# pip reads pyproject.toml and copies the Jupyter configuration only when it installs.
+$(STAMP): pyproject.toml tools/install.py $(CONFIG)
+	$(PYTHON) tools/install.py --venv $(VENV) --hardware $(HARDWARE)
+	touch $@
+
+# Without Node the tests of its OpenAI client are skipped, and say so.
+$(NODE_STAMP): $(NODE)/package.json $(NODE)/package-lock.json
+	@if command -v npm >/dev/null; then cd $(NODE) && npm ci --no-audit --no-fund && touch node_modules/.stamp; \
+	else echo "npm is not installed: the tests with OpenAI's Node client will be skipped"; fi

@@ -1,0 +1,58 @@
+"""oaikit: vLLM inside the Jupyter server.
+
+Importing this package loads none of vLLM, torch, pandas or ipywidgets: each public name is imported when it is
+first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oaikit.backend import Backend as Backend
+    from oaikit.backend import Delta as Delta
+    from oaikit.backend import Reply as Reply
+    from oaikit.backend import Usage as Usage
+    from oaikit.connection import Connection as Connection
+    from oaikit.connection import connect as connect
+    from oaikit.engine import Engine as Engine
+    from oaikit.errors import OAIKitError as OAIKitError
+
+_HOME = {
+    "Backend": "oaikit.backend",
+    "Connection": "oaikit.connection",
+    "Delta": "oaikit.backend",
+    "Engine": "oaikit.engine",
+    "OAIKitError": "oaikit.errors",
+    "Reply": "oaikit.backend",
+    "Usage": "oaikit.backend",
+    "connect": "oaikit.connection",
+}
+
+__all__ = [
+    "Backend",
+    "Connection",
+    "Delta",
+    "Engine",
+    "OAIKitError",
+    "Reply",
+    "Usage",
+    "connect",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("oaikit")
+    if name not in _HOME:
+        raise AttributeError(f"module 'oaikit' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

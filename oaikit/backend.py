@@ -1,0 +1,297 @@
+"""What everything above the engine talks to: a model that answers, here or over HTTP.
+
+`Backend` builds the synchronous, asynchronous and streaming calls once, on one primitive that each kind of backend
+supplies: the JSON objects that answer a request, as they arrive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from oaikit._loop import LoopThread
+from oaikit.errors import EngineError, from_body
+
+Messages = str | Sequence[Mapping[str, Any]]
+Prompt = str | Sequence[int]
+
+# vLLM computes these whole: asking for a stream is an error.
+_NOT_STREAMED = ("use_beam_search", "best_of")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of the prompt and of all choices together."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Both together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A piece of an answer: its text, the choice it belongs to, and in a choice's last piece the reason it ended."""
+
+    text: str
+    index: int = 0
+    finish_reason: str | None = None
+
+
+@dataclass
+class Reply:
+    """An answer, complete or so far.
+
+    ``ttft_s`` is the time from the call to the first text, seconds; None when the answer was not streamed.
+    ``latency_s`` is the time from the call to the end, seconds.
+    """
+
+    model: str = ""
+    texts: list[str] = field(default_factory=list)
+    finish_reasons: list[str | None] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    ttft_s: float | None = None
+    latency_s: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The text of the first choice."""
+        return self.texts[0] if self.texts else ""
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the first choice ended: ``"stop"``, ``"length"``, …; None before its end."""
+        return self.finish_reasons[0] if self.finish_reasons else None
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Tokens per second after the first one, over all choices; None where that can't be told."""
+        seconds = self.latency_s - (self.ttft_s or 0.0)
+        tokens = self.usage.completion_tokens - (0 if self.ttft_s is None else len(self.texts))
+        return tokens / seconds if tokens > 0 and seconds > 0 else None
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+    def add(self, chunk: Mapping[str, Any], elapsed_s: float, *, streamed: bool) -> list[Delta]:
+        """Take in one JSON object of the API (a response, or a chunk of one); returns the pieces that were in it."""
+        self.latency_s, self.model = elapsed_s, chunk.get("model") or self.model
+        if usage := chunk.get("usage"):
+            self.usage = Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
+        deltas = [_delta(choice) for choice in chunk.get("choices") or ()]
+        for delta in deltas:
+            if delta.text and streamed and self.ttft_s is None:
+                self.ttft_s = elapsed_s
+            while len(self.texts) <= delta.index:
+                self.texts.append("")
+                self.finish_reasons.append(None)
+            self.texts[delta.index] += delta.text
+            self.finish_reasons[delta.index] = delta.finish_reason or self.finish_reasons[delta.index]
+        return [delta for delta in deltas if delta.text or delta.finish_reason]
+
+
+def _delta(choice: Mapping[str, Any]) -> Delta:
+    """A choice of a chat or completion, whole or chunk."""
+    message = choice.get("delta") or choice.get("message") or choice
+    text = message.get("content") or message.get("text") or ""
+    return Delta(text, choice.get("index") or 0, choice.get("finish_reason"))
+
+
+class Backend(ABC):
+    """A model that answers chats and completions.
+
+    Sampling parameters are passed by vLLM's own names (``temperature=0.2, max_tokens=64, top_k=20, …``); what is not
+    given is left to the server. Every call raises the OAIKitError that the server's answer stands for.
+    """
+
+    @property
+    @abstractmethod
+    def model(self) -> str:
+        """The model that is asked unless a call names another."""
+
+    @property
+    @abstractmethod
+    def _loop(self) -> LoopThread:
+        """Where `_events` runs."""
+
+    @abstractmethod
+    def _events(self, path: str, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """The JSON objects that answer a POST to ``path`` (such as ``"chat/completions"``), as they arrive."""
+
+    def chat(self, messages: Messages, **sampling: Any) -> Reply:
+        """Answer a chat: a user's message, or a list of OpenAI messages."""
+        return self._chat(messages, sampling).wait()
+
+    def complete(self, prompt: Prompt, **sampling: Any) -> Reply:
+        """Continue a text, or a list of token ids."""
+        return self._complete(prompt, sampling).wait()
+
+    def stream(self, messages: Messages, **sampling: Any) -> Stream:
+        """Answer a chat piece by piece: ``for delta in llm.stream("Count to ten"): ...``."""
+        return self._chat(messages, sampling)
+
+    def stream_completion(self, prompt: Prompt, **sampling: Any) -> Stream:
+        """Continue a text piece by piece."""
+        return self._complete(prompt, sampling)
+
+    async def achat(self, messages: Messages, **sampling: Any) -> Reply:
+        """`chat`, awaited."""
+        return await self._chat(messages, sampling).await_()
+
+    async def acomplete(self, prompt: Prompt, **sampling: Any) -> Reply:
+        """`complete`, awaited."""
+        return await self._complete(prompt, sampling).await_()
+
+    def astream(self, messages: Messages, **sampling: Any) -> Stream:
+        """`stream`, for ``async for``."""
+        return self._chat(messages, sampling)
+
+    def _chat(self, messages: Messages, sampling: dict[str, Any]) -> Stream:
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": messages}]
+        return self._ask("chat/completions", {"messages": list(messages), **sampling})
+
+    def _complete(self, prompt: Prompt, sampling: dict[str, Any]) -> Stream:
+        return self._ask("completions", {"prompt": prompt, **sampling})
+
+    def _ask(self, path: str, body: dict[str, Any]) -> Stream:
+        streamed = not any(body.get(name) for name in _NOT_STREAMED)
+        if streamed:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        return Stream(
+            lambda: self._events(path, {"model": self.model, **body}), self._loop, streamed=streamed
+        )
+
+
+_END = object()
+
+
+class Stream:
+    """An answer on its way. Iterate over its `Delta` pieces (``for`` or ``async for``), or take the whole `reply`.
+
+    The request begins when the object is made and goes on whether anyone reads or not; `close`, leaving a ``with``
+    block, or an interrupt while waiting aborts it, at the engine too.
+    """
+
+    def __init__(
+        self, events: Callable[[], AsyncIterator[dict[str, Any]]], loop: LoopThread, *, streamed: bool
+    ) -> None:
+        self.reply = Reply()
+        self._streamed = streamed
+        self._deltas: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._wake: Callable[[], object] | None = None
+        self._began = time.perf_counter()
+        self._task: Future[None] = loop.submit(self._receive(events))
+
+    def close(self) -> None:
+        """Abort the request, if it has not ended. What has arrived stays in `reply`."""
+        self._task.cancel()
+
+    def wait(self) -> Reply:
+        """The complete reply; an interrupt while waiting aborts the request."""
+        for _ in self:
+            pass
+        return self.reply
+
+    async def await_(self) -> Reply:
+        """The complete reply, awaited; cancelling the awaiting task aborts the request."""
+        async for _ in self:
+            pass
+        return self.reply
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Delta]:
+        try:
+            while (item := self._deltas.get()) is not _END:
+                yield _delta_or_raise(item)
+        finally:
+            self.close()
+
+    async def __aiter__(self) -> AsyncIterator[Delta]:
+        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(arrived.set)
+        try:
+            while True:
+                arrived.clear()
+                with suppress(queue.Empty):
+                    while (item := self._deltas.get_nowait()) is not _END:
+                        yield _delta_or_raise(item)
+                    return
+                await arrived.wait()
+        finally:
+            self._wake = None
+            self.close()
+
+    async def _receive(self, events: Callable[[], AsyncIterator[dict[str, Any]]]) -> None:
+        """On the backend's loop: pass the pieces on, then the end or the error."""
+        try:
+            async for chunk in events():
+                elapsed = time.perf_counter() - self._began
+                for delta in self.reply.add(chunk, elapsed, streamed=self._streamed):
+                    self._put(delta)
+        except Exception as exc:
+            self._put(exc)
+        finally:
+            self._put(_END)
+
+    def _put(self, item: object) -> None:
+        self._deltas.put(item)
+        if wake := self._wake:
+            with suppress(RuntimeError):  # the reader's loop has been closed
+                wake()
+
+
+def _delta_or_raise(item: Any) -> Delta:
+    if isinstance(item, BaseException):
+        raise item
+    delta: Delta = item
+    return delta
+
+
+async def parse_answer(
+    status: int, content_type: str, lines: AsyncIterator[str]
+) -> AsyncIterator[dict[str, Any]]:
+    """The JSON objects of an HTTP answer: one, or those of an event stream.
+
+    Raises:
+        OAIKitError: the status is an error, an event is one, or the stream ends without ``[DONE]``.
+    """
+    if status < 400 and content_type.startswith("text/event-stream"):
+        async for line in lines:
+            if not line.startswith("data:"):
+                continue
+            data = line[5:].strip()
+            if data == "[DONE]":
+                return
+            event = json.loads(data)
+            if "error" in event:
+                raise from_body(500, event)
+            yield event
+        raise EngineError("the stream ended before the answer was complete")
+    text = "\n".join([line async for line in lines])
+    try:
+        answer = json.loads(text)
+    except json.JSONDecodeError:
+        answer = text
+    if status >= 400 or not isinstance(answer, dict):
+        raise from_body(status, answer)
+    yield answer

@@ -1,0 +1,167 @@
+"""A model behind an OpenAI-compatible URL, found or given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from oaikit import settings
+from oaikit._loop import LoopThread
+from oaikit.backend import Backend, parse_answer
+from oaikit.errors import NotFoundError, OAIKitError, ServerNotFoundError, from_body
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
+
+_SUFFIX = "oaikit/v1"
+_CLIENTS = LoopThread("oaikit-client")
+
+
+def connect(url: str | None = None, *, api_key: str | None = None, model: str | None = None) -> Connection:
+    """Connect to the engine of this Jupyter server, or to any OpenAI-compatible URL.
+
+    Without a URL: the server that started this kernel or terminal; else the server that ``OPENAI_BASE_URL`` names;
+    else the first running Jupyter server of this user that has oaikit.
+
+    Parameters: the base URL (ending in ``/v1``), its key, and the model that is asked unless a call names another
+    (default: the first that the server lists).
+
+    Raises:
+        ServerNotFoundError: there is no such server.
+    """
+    if url is not None:
+        return Connection(url, api_key if api_key is not None else settings.openai_key(), model)
+    found = settings.announced_server() or _running_server()
+    if found is None:
+        raise ServerNotFoundError(
+            "no Jupyter server with oaikit is running; start one with: jupyter lab --OAIKit.model=NAME, "
+            "or give the URL of an OpenAI-compatible server"
+        )
+    return Connection(found[0], found[1] if api_key is None else api_key, model)
+
+
+def _running_server() -> tuple[str, str] | None:
+    """The first of this user's Jupyter servers that answers under ``oaikit/v1``: its URL and token."""
+    from jupyter_server.serverapp import list_running_servers
+    from openai import OpenAI, OpenAIError
+
+    for server in list_running_servers():
+        url, token = f"{server['url']}{_SUFFIX}", server.get("token") or ""
+        try:
+            OpenAI(
+                base_url=f"{server['url']}oaikit/api", api_key=token or "none", timeout=2, max_retries=0
+            ).get("/status", cast_to=object)
+        except OpenAIError:
+            continue
+        return url, token
+    return None
+
+
+class Connection(Backend):
+    """A model behind a URL; see `connect`.
+
+    ``openai`` and ``async_openai`` are stock clients, configured.
+    """
+
+    def __init__(self, url: str, api_key: str = "", model: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._api_key = (
+            api_key or "none"
+        )  # OpenAI's clients refuse an empty key; servers without keys ignore it
+        self._model = model
+
+    def __repr__(self) -> str:
+        return f"Connection({self.url!r})"
+
+    @property
+    def model(self) -> str:
+        """The model that is asked unless a call names another: the one given, else the first that is listed."""
+        if self._model is None:
+            names = self.models()
+            if not names:
+                raise NotFoundError(f"{self.url} lists no model")
+            self._model = names[0]
+        return self._model
+
+    def models(self) -> list[str]:
+        """The names that the server lists."""
+        return _CLIENTS.submit(self._models()).result()
+
+    def status(self) -> dict[str, Any]:
+        """The engine's state, as ``oaikit/api/status`` gives it (state, model, device, progress, error, …).
+
+        Raises:
+            NotFoundError: the server is not one of oaikit's.
+        """
+        return _CLIENTS.submit(self._get_api("status")).result()
+
+    @cached_property
+    def openai(self) -> OpenAI:
+        """A stock client for this server."""
+        from openai import OpenAI
+
+        return OpenAI(base_url=self.url, api_key=self._api_key)
+
+    @cached_property
+    def async_openai(self) -> AsyncOpenAI:
+        """A stock asynchronous client for this server."""
+        return self._new_client()
+
+    @cached_property
+    def _client(self) -> AsyncOpenAI:
+        """The client of this connection's own loop; clients must not change loops."""
+        return self._new_client()
+
+    def _new_client(self) -> AsyncOpenAI:
+        from openai import AsyncOpenAI
+
+        return AsyncOpenAI(base_url=self.url, api_key=self._api_key)
+
+    @property
+    def _loop(self) -> LoopThread:
+        return _CLIENTS
+
+    async def _models(self) -> list[str]:
+        from openai import OpenAIError
+
+        try:
+            return [model.id async for model in self._client.models.list()]
+        except OpenAIError as exc:
+            raise self._translate(exc) from exc
+
+    async def _get_api(self, name: str) -> dict[str, Any]:
+        from openai import OpenAIError
+
+        if not self.url.endswith(_SUFFIX):
+            raise NotFoundError(f"{self.url} is not a server of oaikit's")
+        try:
+            answer = await self._client.get(f"{self.url.removesuffix('v1')}api/{name}", cast_to=object)
+        except OpenAIError as exc:
+            raise self._translate(exc) from exc
+        return dict(answer)  # type: ignore[call-overload, no-any-return]
+
+    async def _events(self, path: str, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        from openai import OpenAIError
+
+        client = self._client
+        endpoint: Any = client.chat.completions if path == "chat/completions" else client.completions
+        required = {name: body.pop(name) for name in ("model", "messages", "prompt") if name in body}
+        try:
+            async with endpoint.with_streaming_response.create(**required, extra_body=body) as response:
+                content_type = response.headers.get("content-type", "")
+                async for event in parse_answer(response.status_code, content_type, response.iter_lines()):
+                    yield event
+        except OpenAIError as exc:
+            raise self._translate(exc) from exc
+
+    def _translate(self, exc: Exception) -> OAIKitError:
+        from openai import APIConnectionError, APIStatusError, APITimeoutError
+
+        if isinstance(exc, APIStatusError):
+            return from_body(exc.status_code, exc.body)
+        if isinstance(exc, APITimeoutError):
+            return ServerNotFoundError(f"{self.url} did not answer in time")
+        if isinstance(exc, APIConnectionError):
+            return ServerNotFoundError(f"{self.url} does not answer; is the server running?")
+        return OAIKitError(str(exc))

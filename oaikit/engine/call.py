@@ -1,0 +1,122 @@
+"""One request to the engine's ASGI app, on the engine's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from oaikit.errors import EngineError, OAIKitError
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+
+# How long the app has to notice a disconnect by itself, before its task is cancelled.
+_DISCONNECT_GRACE_S = 1.0
+
+log = logging.getLogger("oaikit.engine")
+
+
+def http_scope(method: str, path: str, query: bytes, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    """An ASGI HTTP scope (https://asgi.readthedocs.io/en/latest/specs/www.html).
+
+    ``spec_version`` 2.3 makes starlette listen for disconnects while it streams; from 2.4 on it would notice them
+    only when it sends, which is too late for a request that waits for its first token.
+    """
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": headers,
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", 0),
+    }
+
+
+def sse_error(error: OAIKitError) -> bytes:
+    """The end of a stream that failed: an error event, and the ``[DONE]`` that clients wait for."""
+    return b"data: " + json.dumps(error.body()).encode() + b"\n\ndata: [DONE]\n\n"
+
+
+class Call:
+    """Runs the app for one request, and answers in its place when the engine cannot.
+
+    Everything but the constructor belongs to the engine's loop. ``send`` receives ASGI messages; whatever happens, the
+    last one has ``more_body`` False: a stream never ends silently.
+    """
+
+    def __init__(self, scope: dict[str, Any], body: bytes, send: Send) -> None:
+        self._scope, self._out = scope, send
+        self._body: bytes | None = body
+        self._disconnected = asyncio.Event()  # as the app sees it
+        self._task: asyncio.Task[None] | None = None
+        self._started = self._complete = self._is_stream = False
+
+    async def run(self, app: Callable[..., Awaitable[None]]) -> None:
+        """Let the app answer; if it fails, answer for it."""
+        self._task = asyncio.current_task()
+        try:
+            await app(self._scope, self._receive, self._send)
+        except asyncio.CancelledError:
+            if not self._disconnected.is_set():
+                raise
+        except Exception:
+            log.exception("vLLM's app failed on %s", self._scope["path"])
+        await self.refuse(EngineError("the engine failed on this request; see Jupyter's log"))
+
+    async def refuse(self, error: OAIKitError) -> None:
+        """Answer with an error, unless the answer is complete."""
+        if self._complete:
+            return
+        if not self._started:
+            headers = [(name.encode(), value.encode()) for name, value in error.headers().items()]
+            headers.append((b"content-type", b"application/json"))
+            await self._send({"type": "http.response.start", "status": error.status, "headers": headers})
+            body = json.dumps(error.body()).encode()
+        else:
+            body = sse_error(error) if self._is_stream else b""
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def disconnect(self) -> None:
+        """The client went away: nothing more is sent, and the app aborts the engine's request."""
+        self._complete = True
+        self._release()
+
+    async def fail(self, error: OAIKitError) -> None:
+        """End the request with an error, at once."""
+        await self.refuse(error)
+        self._release()
+
+    def _release(self) -> None:
+        """Tell the app that the client is gone, and cancel it if it takes no notice."""
+        self._disconnected.set()
+        if self._task is not None:
+            asyncio.get_running_loop().call_later(_DISCONNECT_GRACE_S, self._task.cancel)
+
+    async def _receive(self) -> Message:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        await self._disconnected.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        if self._complete:
+            return
+        if message["type"] == "http.response.start":
+            self._started = True
+            self._is_stream = any(
+                name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+                for name, value in message["headers"]
+            )
+        elif not message.get("more_body", False):
+            self._complete = True
+        await self._out(message)

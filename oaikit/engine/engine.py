@@ -1,0 +1,84 @@
+"""A model loaded in this very process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from oaikit._loop import LoopThread
+from oaikit.backend import Backend, parse_answer
+from oaikit.engine.call import Message, http_scope
+from oaikit.engine.host import EngineHost
+from oaikit.engine.state import EngineSpec, EngineStatus
+
+
+class Engine(Backend):
+    """vLLM in this kernel or script: ``with ok.Engine("Qwen/Qwen3-0.6B") as llm: llm.chat("…")``.
+
+    Returns when the model is loaded. `close`, or the end of the ``with`` block, frees the device.
+
+    Parameters: a Hugging Face name or a path, and any of vLLM's engine arguments by its own name
+    (``max_model_len=4096, gpu_memory_utilization=0.8, …``).
+
+    Raises:
+        EngineArgumentError: vLLM has no argument of that name.
+        EngineFailedError: vLLM could not start; the message has the cause.
+    """
+
+    def __init__(self, model: str, **engine_args: Any) -> None:
+        self._host = EngineHost()
+        try:
+            self._host.load(EngineSpec(model, options=engine_args)).result()
+        except BaseException:  # an interrupt too: nothing must be left running
+            self._host.close()
+            raise
+
+    @property
+    def model(self) -> str:
+        """The first name that the model is served under."""
+        names = self._host.status().served_names
+        return names[0] if names else ""
+
+    def status(self) -> EngineStatus:
+        """The engine's state now."""
+        return self._host.status()
+
+    def close(self) -> None:
+        """Stop the engine and free the device. Requests in flight end with an error."""
+        self._host.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def _loop(self) -> LoopThread:
+        return self._host.loop
+
+    async def _events(self, path: str, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        messages: asyncio.Queue[Message] = asyncio.Queue()
+        scope = http_scope("POST", f"/v1/{path}", b"", [(b"content-type", b"application/json")])
+        call = self._host.open(scope, json.dumps(body).encode(), messages.put)
+        try:
+            start = await messages.get()
+            content_type = dict(start["headers"]).get(b"content-type", b"").decode()
+            async for event in parse_answer(start["status"], content_type, _lines(messages)):
+                yield event
+        finally:
+            call.disconnect()
+
+
+async def _lines(messages: asyncio.Queue[Message]) -> AsyncIterator[str]:
+    """The lines of an ASGI response's body, as they arrive."""
+    rest, more = b"", True
+    while more:
+        message = await messages.get()
+        more = message.get("more_body", False)
+        *lines, rest = (rest + message.get("body", b"")).split(b"\n")
+        for line in lines:
+            yield line.decode()
+    yield rest.decode()

@@ -1,0 +1,360 @@
+"""The engine's thread and its life: loading, ready, failed, stopped; crashes and restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from oaikit._loop import LoopThread
+from oaikit.engine import _child
+from oaikit.engine.call import Call, Send
+from oaikit.engine.state import EngineSpec, EngineStatus, Progress, State
+from oaikit.errors import (
+    EngineCrashedError,
+    EngineFailedError,
+    EngineLoadingError,
+    EngineStoppedError,
+    OAIKitError,
+)
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from oaikit.engine._vllm import RunningEngine
+
+T = TypeVar("T")
+
+log = logging.getLogger("oaikit.engine")
+
+# Seconds between two looks at a running engine: a crash has to be noticed within one second.
+_WATCH_S = 0.2
+# Restarts after crashes: at most as many as there are pauses here (seconds, before each), within the window.
+_BACKOFF_S = (0.5, 2.0, 8.0)
+_RESTART_WINDOW_S = 600.0
+# How long requests have to pass on their last message when the engine ends.
+_LAST_WORDS_S = 1.0
+
+
+class _Crash(Exception):
+    """The running engine died; the message says how."""
+
+
+class _StopSignal:
+    """Asks a life to end. `asked` is seen at once even while the loop is blocked, which an asyncio.Event is not."""
+
+    def __init__(self, loop: LoopThread) -> None:
+        self.asked = False
+        self._loop, self._event = loop, asyncio.Event()
+
+    def ask(self) -> None:
+        self.asked = True
+        self._loop.call(self._event.set)
+
+    async def wait(self, timeout_s: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._event.wait(), timeout_s)
+
+
+class EngineHost:
+    """One vLLM engine, on a thread and event loop of its own. Its public methods may be called from any thread.
+
+    The loop is blocked while vLLM starts its processes; the state can be read and a load broken off all the same.
+    """
+
+    def __init__(self) -> None:
+        self.loop = LoopThread("oaikit-engine", fast=True)
+        self._lock = threading.Lock()  # for the three that follow: they change together
+        self._status = EngineStatus()
+        self._outcome: Future[None] = Future()
+        self._phases: list[tuple[str, float]] = []
+        self._report: str | None = None
+        self._ready_at = 0.0
+        self._stop: _StopSignal | None = None
+        self._life: asyncio.Task[None] | None = None
+        self._engine: RunningEngine | None = None
+        self._calls: set[Call] = set()
+        self._crashes: deque[float] = deque()
+
+    # -- from any thread -----------------------------------------------------------------------------------------
+
+    def status(self) -> EngineStatus:
+        """The state now."""
+        status = self._status
+        if status.state is State.LOADING:
+            return replace(status, progress=self._progress())
+        if status.state is State.READY:
+            return replace(status, uptime_s=time.monotonic() - self._ready_at)
+        return status
+
+    def load(self, spec: EngineSpec) -> Future[None]:
+        """Load a model, in place of the one that is loaded if there is one. Returns at once.
+
+        The future is done when the engine is ready. It raises EngineArgumentError for a bad argument, EngineFailedError
+        with the cause when vLLM could not start, EngineStoppedError when `unload` or another `load` came between.
+        """
+        self._ask_to_stop()
+        outcome = self._begin(spec)
+        self.loop.submit(self._start_life(spec, outcome))
+        return outcome
+
+    def unload(self) -> Future[None]:
+        """Stop the engine, or break off its load. Requests in flight end with an error."""
+        self._ask_to_stop()
+        return self.loop.submit(self._unload())
+
+    async def until_ready(self, timeout_s: float | None = None) -> None:
+        """Wait for the current load, on the caller's loop.
+
+        Raises:
+            TimeoutError: it took longer than ``timeout_s`` seconds.
+            EngineUnavailableError, EngineArgumentError: why there is no engine.
+        """
+        if self._engine is None:
+            with self._lock:
+                status, outcome = self._status, self._outcome
+            if status.state is not State.LOADING:
+                raise self._unavailable()
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(outcome)), timeout_s)
+
+    async def check(self, spec: EngineSpec) -> None:
+        """Have vLLM check the names of the arguments, in another thread. Imports vLLM: seconds, the first time.
+
+        Raises:
+            EngineArgumentError: vLLM has no such argument.
+        """
+        adapter = await asyncio.to_thread(_import_adapter)
+        await asyncio.to_thread(adapter.parse_arguments, spec.model, spec.engine_arguments())
+
+    def open(self, scope: dict[str, Any], body: bytes, send: Send) -> Call:
+        """Begin a request to the engine's app; ``send`` gets its ASGI messages, on the engine's loop."""
+        call = Call(scope, body, send)
+        self.loop.submit(self._run(call))
+        return call
+
+    def disconnect(self, call: Call) -> None:
+        """The client of a request went away."""
+        self.loop.call(call.disconnect)
+
+    def close(self) -> None:
+        """Stop the engine and its thread. Waits."""
+        if self.loop.running:
+            self.unload().result()
+            self.loop.stop()
+
+    # -- the state -----------------------------------------------------------------------------------------------
+
+    def _begin(self, spec: EngineSpec) -> Future[None]:
+        with self._lock:
+            before, self._outcome = self._outcome, Future()
+            self._status = replace(
+                self._status,
+                state=State.LOADING,
+                model=spec.model,
+                served_names=spec.served_names,
+                error=None,
+            )
+            self._phases = [("waiting for the engine's thread", time.monotonic())]
+            outcome = self._outcome
+        _settle(before, EngineStoppedError("another model was asked for before this one was ready"))
+        return outcome
+
+    def _end(self, state: State, error: OAIKitError) -> None:
+        with self._lock:
+            self._status = replace(
+                self._status, state=state, error=None if state is State.STOPPED else str(error)
+            )
+            outcome = self._outcome
+        _settle(outcome, error)
+
+    def _ask_to_stop(self) -> None:
+        stop = self._stop
+        if stop is not None:
+            stop.ask()
+
+    def _unavailable(self) -> OAIKitError:
+        status = self._status
+        if status.state is State.FAILED:
+            return EngineFailedError(f"the engine could not be started: {status.error}")
+        if status.state is State.STOPPED:
+            return EngineStoppedError("no model is loaded")
+        return EngineLoadingError(f"{status.model} is loading; try again in a few seconds")
+
+    def _phase(self, name: str) -> None:
+        self._phases.append((name, time.monotonic()))
+
+    def _progress(self) -> Progress:
+        """The latest phase: of this process, or of vLLM's processes if they have said more."""
+        now, began = time.monotonic(), self._phases[0][1]
+        name, since = self._phases[-1]
+        if name == "starting EngineCore" and self._report:
+            for entry in _child.read(self._report):
+                if "phase" in entry:
+                    name, since = entry["phase"], now - (time.time() - float(entry["time"]))
+        return Progress(name, round(now - since, 1), round(now - began, 1))
+
+    # -- on the engine's loop ------------------------------------------------------------------------------------
+
+    async def _start_life(self, spec: EngineSpec, outcome: Future[None]) -> None:
+        await self._end_life()
+        if outcome.done():  # a newer load or an unload came between
+            return
+        self._crashes.clear()
+        self._status = replace(self._status, restarts=0)
+        self._stop = _StopSignal(self.loop)
+        self._life = asyncio.create_task(self._live(spec, self._stop))
+
+    async def _unload(self) -> None:
+        await self._end_life()
+        self._end(State.STOPPED, EngineStoppedError("the engine was stopped"))
+
+    async def _end_life(self) -> None:
+        if self._life is not None and self._stop is not None:
+            self._stop.ask()
+            await asyncio.wait([self._life])
+        self._life = self._stop = None
+
+    async def _live(self, spec: EngineSpec, stop: _StopSignal) -> None:
+        """Load and serve, again after a crash, until asked to stop."""
+        while not stop.asked:
+            try:
+                await self._serve(spec, stop)
+            except _Crash as crash:
+                pause = self._pause_before_restart(crash)
+                if pause is None:
+                    return
+                await stop.wait(pause)
+            except Exception as exc:
+                if not stop.asked:
+                    self._fail_to_load(exc)
+                return
+
+    async def _serve(self, spec: EngineSpec, stop: _StopSignal) -> None:
+        """One engine, from its load to its end."""
+        self._phase("importing vLLM")
+        adapter = await asyncio.to_thread(_import_adapter)
+        self._status = replace(self._status, device=adapter.device_name(), vllm_version=adapter.VERSION)
+        args = await asyncio.to_thread(adapter.parse_arguments, spec.model, spec.engine_arguments())
+        if stop.asked:
+            return
+        with tempfile.TemporaryDirectory(prefix="oaikit-") as folder:
+            self._report = os.path.join(folder, "report")
+            async with adapter.running(args, self._report, self._phase, lambda: stop.asked) as engine:
+                self._become_ready(engine)
+                error: OAIKitError = EngineStoppedError(
+                    "the engine was stopped while it worked on this request"
+                )
+                try:
+                    await self._watch(engine, stop)
+                except _Crash as crash:
+                    error = EngineCrashedError(f"the engine crashed on this request or another: {crash}")
+                    self._begin(spec)
+                    raise
+                finally:
+                    self._engine = None
+                    await self._end_calls(error)
+
+    @contextmanager
+    def _reports(self) -> Iterator[str]:
+        """A file for what vLLM's processes report. Of those that failed this process only learns that they ended."""
+        with tempfile.TemporaryDirectory(prefix="oaikit-") as folder:
+            self._report = report = os.path.join(folder, "report")
+            try:
+                yield report
+            except (OAIKitError, _Crash):
+                raise
+            except Exception as exc:
+                said = [entry["error"] for entry in _child.read(report) if "error" in entry]
+                raise EngineFailedError(said[0] if said else f"{type(exc).__name__}: {exc}") from exc
+            finally:
+                self._report = None
+
+    def _become_ready(self, engine: RunningEngine) -> None:
+        self._engine, self._ready_at = engine, time.monotonic()
+        with self._lock:
+            self._status = replace(self._status, state=State.READY, served_names=engine.served_names)
+            outcome = self._outcome
+        seconds = self._ready_at - self._phases[0][1]
+        log.info("%s is ready on %s after %.1f s", self._status.model, self._status.device, seconds)
+        _settle(outcome)
+
+    async def _watch(self, engine: RunningEngine, stop: _StopSignal) -> None:
+        while not stop.asked:
+            if cause := engine.cause_of_death():
+                raise _Crash(cause)
+            await stop.wait(_WATCH_S)
+
+    async def _end_calls(self, error: OAIKitError) -> None:
+        """Every request in flight gets its error before the engine goes."""
+        if self._calls:
+            ending = [asyncio.create_task(call.fail(error)) for call in self._calls]
+            await asyncio.wait(ending, timeout=_LAST_WORDS_S)
+
+    async def _run(self, call: Call) -> None:
+        self._calls.add(call)
+        try:
+            if self._engine is None:
+                await call.refuse(self._unavailable())
+            else:
+                await call.run(self._engine.app)
+        finally:
+            self._calls.discard(call)
+
+    # -- failures ------------------------------------------------------------------------------------------------
+
+    def _pause_before_restart(self, crash: _Crash) -> float | None:
+        """Seconds to wait before the engine is started again; None when it has crashed too often."""
+        now = time.monotonic()
+        self._crashes.append(now)
+        while self._crashes[0] < now - _RESTART_WINDOW_S:
+            self._crashes.popleft()
+        if len(self._crashes) > len(_BACKOFF_S):
+            window = f"{len(self._crashes)} crashes in {_RESTART_WINDOW_S / 60:.0f} minutes"
+            log.error("%s; %s, so the engine stays down", crash, window)
+            self._end(State.FAILED, EngineFailedError(f"{crash} ({window})"))
+            return None
+        pause = _BACKOFF_S[len(self._crashes) - 1]
+        log.error("%s; starting it again in %g s", crash, pause)
+        self._status = replace(self._status, error=str(crash), restarts=self._status.restarts + 1)
+        self._phase("waiting before a restart")
+        return pause
+
+    def _fail_to_load(self, exc: Exception) -> None:
+        error = exc if isinstance(exc, OAIKitError) else EngineFailedError(f"{type(exc).__name__}: {exc}")
+        log.error("%s could not be loaded: %s", self._status.model, error, exc_info=exc)
+        self._end(State.FAILED, error)
+
+
+def _import_adapter() -> ModuleType:
+    """Import vLLM, which takes seconds.
+
+    Raises:
+        EngineFailedError: it is not installed, or does not work here.
+    """
+    try:
+        from oaikit.engine import _vllm
+    except ImportError as exc:
+        raise EngineFailedError(
+            f"vLLM can't be imported ({exc}); install it with: pip install 'oaikit[gpu]', "
+            "or 'oaikit[cpu]' on a machine without an NVIDIA GPU"
+        ) from exc
+    return _vllm
+
+
+def _settle(outcome: Future[None], error: OAIKitError | None = None) -> None:
+    """End a future, unless it has ended."""
+    if outcome.done():
+        return
+    if error is None:
+        outcome.set_result(None)
+    else:
+        outcome.set_exception(error)

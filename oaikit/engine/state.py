@@ -1,0 +1,64 @@
+"""What can be said of an engine: its state, its progress, what it was asked to load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """What the engine is doing."""
+
+    STOPPED = "stopped"
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """What to load: a model's name or path, the names it is served under, and vLLM's engine arguments."""
+
+    model: str
+    served_names: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def engine_arguments(self) -> dict[str, Any]:
+        """The engine arguments, the served names among them."""
+        named = {"served_model_name": list(self.served_names)} if self.served_names else {}
+        return {**self.options, **named}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a load has come: its phase, seconds in that phase, seconds in all."""
+
+    phase: str
+    phase_s: float
+    load_s: float
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """An engine at one moment.
+
+    ``device`` and ``vllm_version`` are None until vLLM is imported, ``progress`` is None unless the state is loading,
+    ``uptime_s`` (seconds) unless it is ready. ``error`` is the cause of the last failure or crash; ``restarts`` counts
+    the restarts after crashes since the model was asked for.
+    """
+
+    state: State = State.STOPPED
+    model: str | None = None
+    served_names: tuple[str, ...] = ()
+    device: str | None = None
+    vllm_version: str | None = None
+    error: str | None = None
+    restarts: int = 0
+    progress: Progress | None = None
+    uptime_s: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same in JSON's types."""
+        return {**asdict(self), "state": self.state.value, "served_names": list(self.served_names)}

@@ -1,0 +1,196 @@
+"""Every error that oaikit raises, with what an OpenAI client is told of it.
+
+OAIKitError
+├── InvalidRequestError        400
+│   └── EngineArgumentError    400  an unknown or refused engine argument
+├── AuthenticationError        401
+├── PermissionDeniedError      403
+├── NotFoundError              404
+├── MethodNotAllowedError      405
+├── ServerNotFoundError        –    no server to connect to
+├── RequestError               –    any other status a server answered
+└── EngineError                500
+    ├── EngineCrashedError     500  EngineCore died while it worked on the request
+    └── EngineUnavailableError 503
+        ├── EngineLoadingError 503  try again: the model is loading
+        ├── EngineStoppedError 503  no model is loaded, or the engine was stopped
+        └── EngineFailedError  503  do not try again: the engine could not be started
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class OAIKitError(Exception):
+    """Base class.
+
+    Attributes: ``message`` (what to do about it, in one or two sentences), ``status`` (HTTP), and OpenAI's ``type``,
+    ``code`` and ``param`` (strings or None). ``retry_after_s`` (seconds or None) and ``retryable`` tell a client
+    whether and when to try again.
+    """
+
+    status: int = 500
+    type: str = "server_error"
+    code: str | None = None
+    retry_after_s: int | None = None
+    retryable: bool | None = None
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+    def body(self) -> dict[str, Any]:
+        """The error as OpenAI's API shows it: ``{"error": {message, type, param, code}}``."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+    def headers(self) -> dict[str, str]:
+        """HTTP headers that tell OpenAI's clients when to try again, or not to."""
+        headers = {}
+        if self.retry_after_s is not None:
+            headers["Retry-After"] = str(self.retry_after_s)
+        if self.retryable is not None:
+            # https://github.com/openai/openai-python: x-should-retry wins over the status code.
+            headers["x-should-retry"] = "true" if self.retryable else "false"
+        return headers
+
+
+class InvalidRequestError(OAIKitError):
+    """The request can't be answered as it is."""
+
+    status = 400
+    type = "invalid_request_error"
+
+
+class EngineArgumentError(InvalidRequestError):
+    """An engine argument that vLLM does not know, or that has no meaning inside Jupyter."""
+
+    code = "invalid_engine_argument"
+
+
+class AuthenticationError(OAIKitError):
+    """No key, or a wrong one."""
+
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class PermissionDeniedError(OAIKitError):
+    """The key is right, but not for this."""
+
+    status = 403
+    type = "invalid_request_error"
+    code = "permission_denied"
+
+
+class NotFoundError(OAIKitError):
+    """There is no such route or model."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class MethodNotAllowedError(OAIKitError):
+    """The route exists, but not for this HTTP method."""
+
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+
+class ServerNotFoundError(OAIKitError):
+    """`connect()` found no server, or the server does not answer."""
+
+    code = "server_not_found"
+
+
+class RequestError(OAIKitError):
+    """A server answered with an error; its status, type, code and param are the attributes of this one."""
+
+    def __init__(
+        self, message: str, *, status: int, type: str, code: str | None, param: str | None = None
+    ) -> None:
+        super().__init__(message, param=param)
+        self.status, self.type, self.code = status, type, code
+
+
+class EngineError(OAIKitError):
+    """The engine could not do its work."""
+
+
+class EngineCrashedError(EngineError):
+    """vLLM's EngineCore died while it worked on the request."""
+
+    code = "engine_crashed"
+
+
+class EngineUnavailableError(EngineError):
+    """No engine can answer now."""
+
+    status = 503
+    code = "engine_unavailable"
+
+
+class EngineLoadingError(EngineUnavailableError):
+    """The model is still loading."""
+
+    code = "model_loading"
+    retry_after_s = 5
+    retryable = True
+
+
+class EngineStoppedError(EngineUnavailableError):
+    """No model is loaded, or the engine was stopped."""
+
+    code = "engine_stopped"
+    retryable = False
+
+
+class EngineFailedError(EngineUnavailableError):
+    """The engine could not be started; trying again won't help."""
+
+    code = "engine_failed"
+    retryable = False
+
+
+_BY_STATUS: dict[int, type[OAIKitError]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    405: MethodNotAllowedError,
+}
+_BY_CODE: dict[str, type[OAIKitError]] = {
+    cls.code: cls
+    for cls in (
+        EngineArgumentError,
+        EngineCrashedError,
+        EngineLoadingError,
+        EngineStoppedError,
+        EngineFailedError,
+    )
+    if cls.code
+}
+
+
+def from_body(status: int, body: Any) -> OAIKitError:
+    """The exception for an error that a server answered.
+
+    Parameters: the HTTP status and the decoded body (OpenAI's ``{"error": {...}}``, vLLM's bare string, or anything).
+    """
+    error = body.get("error", body) if isinstance(body, dict) else body
+    if not isinstance(error, dict):
+        error = {"message": str(error or f"the server answered {status}")}
+    message, param = str(error.get("message") or f"the server answered {status}"), error.get("param")
+    code = error.get("code")
+    code = code if isinstance(code, str) else None
+    known = _BY_CODE.get(code or "") or _BY_STATUS.get(status)
+    if known is not None:
+        found = known(message, param=param)
+        found.status, found.code = status, code or known.code
+        return found
+    type_ = str(error.get("type") or "server_error")
+    return RequestError(message, status=status, type=type_, code=code, param=param)

@@ -1,0 +1,37 @@
+"""What an OpenAI client expects and vLLM says differently: pure functions on requests and responses."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+# https://platform.openai.com/docs/guides/error-codes: the type says whose fault it is.
+_CLIENT_ERROR, _SERVER_ERROR = "invalid_request_error", "server_error"
+_CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+
+
+def openai_error(status: int, body: bytes) -> bytes:
+    """An error response of vLLM's app in OpenAI's shape: ``{"error": {message, type, param, code}}``.
+
+    vLLM has an integer ``code`` and Python class names as ``type``; its framework answers ``{"detail": …}``, its key
+    check a bare string. ``code`` becomes a string or null.
+    """
+    error = _error_fields(body)
+    message = str(error.get("message") or HTTPStatus(status).phrase)
+    code = error["code"] if isinstance(error.get("code"), str) else _CODES.get(status)
+    if status == HTTPStatus.NOT_FOUND and "model" in message and "does not exist" in message:
+        code = "model_not_found"
+    type_ = _CLIENT_ERROR if status < 500 else _SERVER_ERROR
+    return json.dumps(
+        {"error": {"message": message, "type": type_, "param": error.get("param"), "code": code}}
+    ).encode()
+
+
+def _error_fields(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return {}
+    error = answer.get("error", answer.get("detail")) if isinstance(answer, dict) else answer
+    return error if isinstance(error, dict) else {"message": error}

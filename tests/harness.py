@@ -1,0 +1,183 @@
+"""Starts real Jupyter servers and asks them things."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+
+SERVED = "tiny"  # the name that the shared server's model is served under
+READY_S = 150  # an engine starts in half a minute on two idle cores
+
+
+@dataclass
+class Answer:
+    """An HTTP answer, read whole."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Server:
+    """A Jupyter server in a process of its own, in folders of its own."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    token: str
+    log: Path
+    folder: Path
+    children: set[int] = field(default_factory=set)
+
+    @property
+    def v1(self) -> str:
+        return f"{self.url}oaikit/v1"
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.url).path
+
+    def connection(self, timeout: float = 60) -> http.client.HTTPConnection:
+        parts = urlsplit(self.url)
+        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, key: str | None = "", headers: dict[str, str] | None = None
+    ) -> Answer:
+        """Ask for a path under the base URL. `key`: None sends none, "" Jupyter's token. `body`: bytes, or JSON."""
+        sent = dict(headers or {})
+        if key is not None:
+            sent["Authorization"] = f"Bearer {key or self.token}"
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        connection = self.connection()
+        try:
+            connection.request(method, self.path + path, body, sent)
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def status(self) -> dict[str, Any]:
+        return self.request("GET", "oaikit/api/status").json
+
+    def wait_for(self, state: str, timeout: float = READY_S) -> dict[str, Any]:
+        """Wait until the engine is in a state."""
+        status = wait_until(lambda: (s := self.status())["state"] in (state, "failed") and s, timeout)
+        assert status["state"] == state, f"{status}\n{self.log.read_text()[-4000:]}"
+        return status
+
+    def engine_processes(self) -> list[psutil.Process]:
+        """vLLM's processes below this one. They're remembered, for `orphans`."""
+        found = [p for p in psutil.Process(self.process.pid).children(recursive=True) if _title(p).startswith("VLLM::")]
+        self.children |= {p.pid for p in found}
+        return found
+
+    def orphans(self) -> list[str]:
+        """The titles of those of vLLM's processes that are still alive."""
+        return [title for pid in self.children if (title := _alive(pid))]
+
+    def signal(self, number: signal.Signals) -> None:
+        self.engine_processes()
+        self.process.send_signal(number)
+
+    def stop(self) -> None:
+        """End what `start` began, this process and what is below it."""
+        self.engine_processes() if self.process.poll() is None else None
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for pid in self.children:
+            if _alive(pid):
+                psutil.Process(pid).kill()
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _alive(pid: int) -> str:
+    try:
+        process = psutil.Process(pid)
+        return "" if process.status() == psutil.STATUS_ZOMBIE else _title(process)
+    except psutil.Error:
+        return ""
+
+
+def wait_until(look: Callable[[], Any], timeout: float, every: float = 0.05) -> Any:
+    """Look until there is something to see."""
+    deadline = time.monotonic() + timeout
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"nothing after {timeout} s"
+        time.sleep(every)
+    return seen
+
+
+def isolated_environment(folder: Path) -> dict[str, str]:
+    """This environment, with Jupyter's folders elsewhere and no trace of another server."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OAIKIT_", "OPENAI_", "JUPYTER_", "JPY_"))
+    }
+    for name in ("CONFIG", "DATA", "RUNTIME"):
+        environment[f"JUPYTER_{name}_DIR"] = str(folder / name.lower())
+    return environment | {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+@contextmanager
+def jupyter_server(folder: Path, *options: str, base_url: str = "/") -> Iterator[Server]:
+    """Start a server on a free port; stop it at the end."""
+    token, log = secrets.token_hex(16), folder / "log"
+    command = [
+        *(sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"),
+        *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.base_url={base_url}"),
+        *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
+        *options,
+    ]
+    environment = isolated_environment(folder)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    server = Server(process, "", token, log, folder)
+    try:
+        server.url = wait_until(lambda: _announced_url(folder / "runtime", process, log), 60)
+        yield server
+    finally:
+        server.stop()
+
+
+def _announced_url(runtime: Path, process: subprocess.Popen[bytes], log: Path) -> str | None:
+    assert process.poll() is None, log.read_text()[-4000:]
+    for file in runtime.glob("jpserver-*.json"):
+        try:
+            return str(json.loads(file.read_text())["url"])
+        except ValueError:
+            pass  # half written
+    return None

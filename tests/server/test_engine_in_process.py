@@ -1,0 +1,81 @@
+"""An engine in a script of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+import oaikit as ok
+from oaikit.errors import EngineArgumentError, EngineFailedError, InvalidRequestError, NotFoundError
+
+
+@pytest.fixture(scope="module")
+def llm(model: Path) -> Iterator[ok.Engine]:
+    before = dict(os.environ)
+    with ok.Engine(str(model), max_model_len=1024, served_model_name="here") as engine:
+        assert {name for name in os.environ if os.environ.get(name) != before.get(name)} == set()
+        yield engine
+        processes = [p for p in psutil.Process().children(recursive=True) if "VLLM::" in " ".join(p.cmdline())]
+        assert processes
+    assert not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert not [p for p in multiprocessing.active_children() if p.name.startswith("EngineCore")]
+
+
+def test_it_answers(llm: ok.Engine) -> None:
+    reply = llm.chat("Hello", temperature=0, max_tokens=10)
+    assert reply.text
+    assert reply.model == "here"
+    assert reply.finish_reason == "length"
+    assert reply.usage.completion_tokens == 10
+    assert reply.ttft_s
+    assert reply.tokens_per_s
+    assert llm.complete("The", temperature=0, max_tokens=5).usage.completion_tokens == 5
+
+
+def test_it_streams(llm: ok.Engine) -> None:
+    whole = llm.chat("Hello", temperature=0, max_tokens=20)
+    pieces = list(llm.stream("Hello", temperature=0, max_tokens=20))
+    assert "".join(piece.text for piece in pieces) == whole.text
+    assert len(pieces) > 10
+    assert pieces[-1].finish_reason == "length"
+
+
+def test_it_answers_asynchronously(llm: ok.Engine) -> None:
+    async def both() -> tuple[str, str]:
+        reply, text = await llm.achat("Hello", temperature=0, max_tokens=20), ""
+        async for delta in llm.astream("Hello", temperature=0, max_tokens=20):
+            text += delta.text
+        return reply.text, text
+
+    whole, streamed = asyncio.run(both())
+    assert whole == streamed
+
+
+def test_a_stream_left_early_is_aborted(llm: ok.Engine) -> None:
+    with llm.stream("Hello", max_tokens=1000) as stream:
+        next(iter(stream))
+    assert llm.chat("Hello", max_tokens=2).text
+
+
+def test_bad_requests_are_told_apart(llm: ok.Engine) -> None:
+    with pytest.raises(InvalidRequestError, match="temperature"):
+        llm.chat("Hello", temperature=9)
+    with pytest.raises(NotFoundError):
+        llm.chat("Hello", model="another")
+
+
+def test_bad_arguments_and_models_raise_at_once(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineArgumentError, match="max_model_len"):
+        ok.Engine(str(model), max_modle_len=9)
+    with pytest.raises(EngineArgumentError, match="HTTP server"):
+        ok.Engine(str(model), port=8000)
+    with pytest.raises(EngineArgumentError, match="tool_call_parser"):
+        ok.Engine(str(model), enable_auto_tool_choice=True)
+    with pytest.raises(EngineFailedError):
+        ok.Engine(str(tmp_path / "no-such-model"))

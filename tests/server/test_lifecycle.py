@@ -1,0 +1,156 @@
+"""Loading, crashing, stopping: each with real processes and real signals."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import Server, jupyter_server, wait_until
+
+
+class Streaming:
+    """A stream in flight, read on a thread of its own."""
+
+    def __init__(self, server: Server, max_tokens: int = 1900) -> None:
+        self.body, self.ended_at = b"", 0.0
+        connection = server.connection()
+        headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
+        body = {"model": "tiny", "prompt": "The", "max_tokens": max_tokens, "ignore_eos": True, "stream": True}
+        connection.request("POST", f"{server.path}oaikit/v1/completions", json.dumps(body), headers)
+        self.thread = threading.Thread(target=self._read, args=(connection,), daemon=True)
+        self.thread.start()
+        wait_until(lambda: self.body.count(b"data:") > 5, 20)
+
+    def _read(self, connection: HTTPConnection) -> None:
+        response = connection.getresponse()
+        try:
+            while piece := response.read1(65536):
+                self.body += piece
+        except OSError:
+            pass
+        self.ended_at = time.monotonic()
+        response.close()
+        connection.close()
+
+    def last_events(self) -> list[str]:
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+        return [line[6:] for line in self.body.decode().splitlines() if line.startswith("data: ")][-2:]
+
+    def error(self) -> dict[str, Any]:
+        """The error that ended the stream."""
+        event, done = self.last_events()
+        assert done == "[DONE]"
+        error: dict[str, Any] = json.loads(event)["error"]
+        return error
+
+
+def complete(server: Server) -> int:
+    body = {"model": "tiny", "prompt": "The", "max_tokens": 4}
+    return server.request("POST", "oaikit/v1/completions", body).status
+
+
+def start(folder: Path, model: Path, *options: str) -> Any:
+    return jupyter_server(folder, f"--OAIKit.model={model}", "--OAIKit.served_model_name=tiny", *options)
+
+
+def test_a_crash_is_told_at_once_and_mended(model: Path, tmp_path: Path) -> None:
+    """Also: the first request loads the model when `autoload` is off; SIGKILL of Jupyter leaves nothing."""
+    with start(tmp_path, model, "--OAIKit.autoload=False") as server:
+        assert server.status()["state"] == "stopped"
+        assert complete(server) == 200  # loads, and waits for it
+        stream = Streaming(server)
+        core = next(p for p in server.engine_processes() if "EngineCore" in " ".join(p.cmdline()))
+        killed = time.monotonic()
+        core.kill()
+        error = stream.error()
+        assert stream.ended_at - killed < 1
+        assert error["code"] == "engine_crashed" or error["type"] == "server_error"
+        status = server.status()
+        assert status["state"] == "loading"
+        assert "signal 9" in status["error"]
+        assert status["restarts"] == 1
+        assert complete(server) == 200  # waits for the restart
+        assert server.status()["restarts"] == 1
+
+        stream = Streaming(server)
+        server.signal(signal.SIGKILL)
+        assert len(server.children) >= 4  # EngineCore and Worker, of both engines
+        wait_until(lambda: not server.orphans(), 5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_stopped_jupyter_leaves_no_engine(model: Path, tmp_path: Path, number: signal.Signals) -> None:
+    with start(tmp_path, model) as server:
+        server.wait_for("ready")
+        stream = Streaming(server)
+        server.signal(number)
+        sent = time.monotonic()
+        assert server.children
+        wait_until(lambda: not server.orphans(), 10)
+        assert server.process.wait(10) in (0, -number)
+        assert time.monotonic() - sent < 10
+        assert stream.error()["code"] == "engine_stopped"
+
+
+def test_sigterm_while_loading(model: Path, tmp_path: Path) -> None:
+    with start(tmp_path, model) as server:
+        wait_until(server.engine_processes, 100)
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: not server.orphans(), 10)
+        server.process.wait(10)
+
+
+def test_load_unload_and_failures(model: Path, tmp_path: Path) -> None:
+    """One server from no model, over a broken one, to a good one, and back to none."""
+    with jupyter_server(tmp_path) as server:
+        assert server.status()["state"] == "stopped"
+        refused = server.request("POST", "oaikit/v1/completions", {"model": "tiny", "prompt": "The"})
+        assert refused.status == 503
+        assert refused.json["error"]["code"] == "engine_stopped"
+        assert refused.headers["x-should-retry"] == "false"
+
+        broken = tmp_path / "broken"
+        broken.mkdir()
+        for file in model.iterdir():
+            (broken / file.name).write_bytes(file.read_bytes() if file.suffix != ".safetensors" else b"not weights")
+        assert server.request("POST", "oaikit/api/load", {"model": str(broken)}).status == 202
+        failed = wait_until(lambda: (s := server.status())["state"] == "failed" and s, 120)
+        assert "header" in failed["error"].lower() or "safetensor" in failed["error"].lower(), failed["error"]
+        refused = server.request("GET", "oaikit/v1/models")
+        assert refused.status == 503
+        assert refused.json["error"]["code"] == "engine_failed"
+        assert failed["error"] in refused.json["error"]["message"]
+
+        wanted = {"model": str(model), "served_model_name": ["tiny", "small"], "engine_args": {"max_model_len": 512}}
+        begun = server.request("POST", "oaikit/api/load", wanted)
+        assert begun.status == 202
+        assert begun.json["state"] == "loading"
+        phases = set()
+
+        def ready() -> bool:
+            status = server.status()
+            phases.add((status["progress"] or {}).get("phase"))
+            return bool(status["state"] == "ready")
+
+        wait_until(ready, 120)
+        assert {"starting EngineCore", "loading weights"} <= phases, phases
+        models = server.request("GET", "oaikit/v1/models").json["data"]
+        assert [(entry["id"], entry["max_model_len"]) for entry in models] == [("tiny", 512), ("small", 512)]
+        assert complete(server) == 200
+
+        stream = Streaming(server, max_tokens=400)
+        server.engine_processes()
+        unloaded = server.request("POST", "oaikit/api/unload")
+        assert unloaded.status == 200
+        assert unloaded.json["state"] == "stopped"
+        assert stream.error()["code"] == "engine_stopped"
+        assert not server.orphans()
+        assert complete(server) == 503

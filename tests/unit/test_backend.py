@@ -1,0 +1,430 @@
+"""Replies put together from real JSON of the API, and the reading of a stream from every side."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+
+from oaikit._loop import LoopThread
+from oaikit.backend import Delta, Reply, Stream, Usage, parse_answer
+from oaikit.errors import (
+    EngineCrashedError,
+    EngineError,
+    EngineLoadingError,
+    InvalidRequestError,
+    OAIKitError,
+    RequestError,
+)
+
+
+def chat_chunk(delta: dict, index: int = 0, finish_reason: str | None = None, **more) -> dict:
+    choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "tiny",
+        "choices": [choice],
+        **more,
+    }
+
+
+FIRST = chat_chunk({"role": "assistant", "content": ""})
+USAGE = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion.chunk",
+    "created": 1,
+    "model": "tiny",
+    "choices": [],
+    "usage": {"prompt_tokens": 5, "total_tokens": 8, "completion_tokens": 3},
+}
+
+
+def texts(*pieces: str) -> list[dict]:
+    return [FIRST, *(chat_chunk({"content": piece}) for piece in pieces), chat_chunk({}, 0, "stop"), USAGE]
+
+
+# -- Reply -------------------------------------------------------------------------------------------------------------
+
+
+def reply_of(chunks: list[dict], *, streamed: bool = True) -> tuple[Reply, list[Delta]]:
+    """The reply of chunks that come one second apart, and the pieces."""
+    reply = Reply()
+    deltas = [
+        delta for s, chunk in enumerate(chunks, 1) for delta in reply.add(chunk, float(s), streamed=streamed)
+    ]
+    return reply, deltas
+
+
+def test_streamed_chat():
+    reply, deltas = reply_of(texts("Hel", "lo"))
+    assert deltas == [Delta("Hel"), Delta("lo"), Delta("", 0, "stop")]
+    assert (reply.text, str(reply), reply.finish_reason, reply.model) == ("Hello", "Hello", "stop", "tiny")
+    assert reply.usage == Usage(5, 3)
+    assert reply.usage.total_tokens == 8
+    # The first chunk has the role, the second the first text.
+    assert (reply.ttft_s, reply.latency_s) == (2.0, 5.0)
+
+
+def test_streamed_completion_with_two_choices():
+    def chunk(index: int, text: str, reason: str | None = None) -> dict:
+        return {
+            "id": "cmpl-1",
+            "object": "text_completion",
+            "created": 1,
+            "model": "tiny",
+            "choices": [{"index": index, "text": text, "logprobs": None, "finish_reason": reason}],
+        }
+
+    # The second choice may well be the first to say something.
+    reply, deltas = reply_of([chunk(1, "b"), chunk(0, "a"), chunk(1, "B", "length"), chunk(0, "", "stop")])
+    assert [(delta.index, delta.text) for delta in deltas] == [(1, "b"), (0, "a"), (1, "B"), (0, "")]
+    assert reply.texts == ["a", "bB"]
+    assert reply.finish_reasons == ["stop", "length"]
+
+
+def test_whole_chat_response():
+    message = {"role": "assistant", "content": "Hello", "tool_calls": []}
+    response = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "tiny",
+        "choices": [
+            {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"},
+            {"index": 1, "message": {**message, "content": None}, "finish_reason": "tool_calls"},
+        ],
+        "usage": {"prompt_tokens": 5, "total_tokens": 15, "completion_tokens": 10},
+    }
+    reply, _ = reply_of([response], streamed=False)
+    assert (reply.texts, reply.finish_reasons) == (["Hello", ""], ["stop", "tool_calls"])
+    assert reply.usage == Usage(5, 10)
+    assert reply.ttft_s is None, "there was no first token to see"
+    assert reply.latency_s == 1.0
+
+
+def test_whole_completion_response():
+    choices = [{"index": 0, "text": " pass", "finish_reason": "length"}]
+    reply, deltas = reply_of([{"model": "tiny", "choices": choices}], streamed=False)
+    assert deltas == [Delta(" pass", 0, "length")]
+    assert reply.text == " pass"
+
+
+def test_a_reply_before_its_first_chunk():
+    reply = Reply()
+    assert (reply.text, reply.finish_reason, reply.tokens_per_s) == ("", None, None)
+
+
+@pytest.mark.parametrize(
+    ("reply", "rate"),
+    [
+        (Reply(texts=["x"], usage=Usage(1, 11), ttft_s=1.0, latency_s=6.0), 2.0),  # 10 tokens after the first in 5 s
+        (Reply(texts=["x", "y"], usage=Usage(1, 12), ttft_s=1.0, latency_s=6.0), 2.0),  # each choice has a first
+        (Reply(texts=["x"], usage=Usage(1, 10), latency_s=5.0), 2.0),  # not streamed: all tokens, all the time
+        (Reply(texts=["x"], usage=Usage(1, 1), ttft_s=1.0, latency_s=1.5), None),  # nothing after the first
+        (Reply(texts=["x"], usage=Usage(), ttft_s=1.0, latency_s=6.0), None),  # a server that sends no usage
+    ],
+)
+def test_tokens_per_second(reply, rate):
+    assert reply.tokens_per_s == rate
+
+
+# -- parse_answer ------------------------------------------------------------------------------------------------------
+
+
+def parse(status: int, content_type: str, body: str) -> list[dict]:
+    """The events of an answer; those before an error are in the error's notes."""
+
+    async def lines():
+        for line in body.split("\n"):
+            yield line
+
+    async def collect() -> list[dict]:
+        events = []
+        try:
+            async for event in parse_answer(status, content_type, lines()):
+                events.append(event)
+        except OAIKitError as exc:
+            exc.add_note(f"after {len(events)}")
+            raise
+        return events
+
+    return asyncio.run(collect())
+
+
+SSE = "text/event-stream; charset=utf-8"
+
+
+def test_an_event_stream():
+    body = ': comment\nevent: x\ndata: {"a": 1}\n\ndata:{"a": 2}\n\ndata: [DONE]\n\n'
+    assert parse(200, SSE, body) == [{"a": 1}, {"a": 2}]
+
+
+def test_a_json_answer():
+    assert parse(200, "application/json", '{\n "a": 1\n}') == [{"a": 1}]
+
+
+def test_an_error_event_is_raised_after_what_came_before_it():
+    event = json.dumps(EngineCrashedError("EngineCore died").body())
+    with pytest.raises(EngineCrashedError, match="EngineCore died") as caught:
+        parse(200, SSE, f'data: {{"a": 1}}\n\ndata: {event}\n\ndata: [DONE]\n\n')
+    assert caught.value.__notes__ == ["after 1"]
+
+
+def test_a_stream_that_breaks_off_is_an_error():
+    with pytest.raises(EngineError, match="before the answer was complete"):
+        parse(200, SSE, 'data: {"a": 1}\n\n')
+
+
+@pytest.mark.parametrize("event", ["{broken", "null", "3"])
+def test_an_event_that_is_no_json_object_is_one_of_our_errors(event):
+    with pytest.raises(OAIKitError):
+        parse(200, SSE, f"data: {event}\n\ndata: [DONE]\n\n")
+
+
+def test_an_error_status_is_its_exception():
+    with pytest.raises(EngineLoadingError):
+        parse(503, "application/json", json.dumps(EngineLoadingError("wait").body()))
+    with pytest.raises(InvalidRequestError, match="bad n"):
+        # Some servers answer a request for a stream with the stream's content type even when they refuse it.
+        parse(400, SSE, '{"error": {"message": "bad n"}}')
+
+
+def test_a_page_of_a_proxy_is_no_answer():
+    with pytest.raises(RequestError, match="<html>"):
+        parse(200, "text/html", "<html>\nSign in</html>")
+    with pytest.raises(RequestError, match="Bad Gateway"):
+        parse(502, "text/html", "Bad Gateway")
+
+
+# -- Stream ------------------------------------------------------------------------------------------------------------
+
+
+class Producer:
+    """The events of a request: the chunks, then an error if there is one, or no end if it is to ``hang``."""
+
+    def __init__(self, chunks: list[dict], error: Exception | None = None, *, hang: bool = False) -> None:
+        self.chunks, self.error, self.hang = chunks, error, hang
+        self.ended = threading.Event()
+
+    async def __call__(self):
+        try:
+            for chunk in self.chunks:
+                await asyncio.sleep(0.001)
+                yield chunk
+            if self.error:
+                raise self.error
+            if self.hang:
+                await asyncio.sleep(3600)
+        finally:
+            self.ended.set()
+
+    def was_aborted(self) -> bool:
+        return self.ended.wait(5)
+
+
+@pytest.fixture
+def loop():
+    loop = LoopThread("test")
+    yield loop
+    loop.stop()
+
+
+def stream(producer: Producer, loop: LoopThread) -> Stream:
+    return Stream(producer, loop, streamed=True)
+
+
+def promptly(function, seconds: float = 5.0):
+    """What a function returns that must not hang; in a thread, so that the test ends if it does."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert not thread.is_alive(), "it hangs"
+    return results[0]
+
+
+def test_for_gives_the_pieces_in_order(loop):
+    answer = stream(Producer(texts("a", "b", "c")), loop)
+    assert [delta.text for delta in answer] == ["a", "b", "c", ""]
+    assert (answer.reply.text, answer.reply.finish_reason) == ("abc", "stop")
+    assert 0 < answer.reply.ttft_s <= answer.reply.latency_s
+
+
+def test_async_for_in_another_loop_gives_the_pieces_in_order(loop):
+    async def read() -> list[str]:
+        return [delta.text async for delta in stream(Producer(texts("a", "b", "c")), loop)]
+
+    assert asyncio.run(read()) == ["a", "b", "c", ""]
+    assert asyncio.run(read()) == ["a", "b", "c", ""], "each reader may have a loop of its own"
+
+
+def test_wait_and_await_give_the_complete_reply(loop):
+    assert stream(Producer(texts("a", "b")), loop).wait().text == "ab"
+    assert asyncio.run(stream(Producer(texts("a", "b")), loop).await_()).text == "ab"
+
+
+def test_the_request_goes_on_while_nobody_reads(loop):
+    producer = Producer(texts("a", "b"))
+    answer = stream(producer, loop)
+    assert producer.ended.wait(5)
+    assert answer.wait().text == "ab"
+
+
+def test_a_slow_reader_misses_nothing(loop):
+    pieces = []
+    for delta in stream(Producer(texts(*"abcdef")), loop):
+        time.sleep(0.005)
+        pieces.append(delta.text)
+    assert "".join(pieces) == "abcdef"
+
+
+def test_a_stream_that_was_read_to_its_end_can_be_asked_again(loop):
+    answer = stream(Producer(texts("a")), loop)
+    assert [delta.text for delta in answer] == ["a", ""]
+    assert promptly(answer.wait).text == "a"
+    assert promptly(lambda: list(answer)) == []
+
+
+def test_two_streams_at_once_on_one_loop(loop):
+    """Each waits for the other's first piece: one after the other they would never end."""
+    seen = {name: threading.Event() for name in "ab"}
+
+    def producer(own: str, other: str):
+        async def events():
+            yield chat_chunk({"content": own})
+            seen[own].set()
+            while not seen[other].is_set():
+                await asyncio.sleep(0.001)
+            yield chat_chunk({"content": own.upper()})
+
+        return events
+
+    first = Stream(producer("a", "b"), loop, streamed=True)
+    second = Stream(producer("b", "a"), loop, streamed=True)
+    assert (promptly(first.wait).text, promptly(second.wait).text) == ("aA", "bB")
+
+
+def test_two_async_streams_at_once(loop):
+    async def read() -> list[str]:
+        answers = [stream(Producer(texts(*word)), loop) for word in ("abc", "xyz")]
+        return [reply.text for reply in await asyncio.gather(*(answer.await_() for answer in answers))]
+
+    assert asyncio.run(read()) == ["abc", "xyz"]
+
+
+def test_an_async_reader_leaves_its_loop_free(loop):
+    async def read() -> int:
+        beats = 0
+        reading = asyncio.create_task(stream(Producer(texts("a"), hang=True), loop).await_())
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+            beats += 1
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+        return beats
+
+    assert asyncio.run(read()) == 20
+
+
+def test_close_aborts_and_keeps_what_has_arrived(loop):
+    producer = Producer(texts("a", "b"), hang=True)
+    answer = stream(producer, loop)
+    pieces = iter(answer)
+    assert next(pieces).text == "a"
+    answer.close()
+    assert producer.was_aborted()
+    assert promptly(lambda: [delta.text for delta in pieces]) in (["b", ""], [""], [])
+    assert answer.reply.text.startswith("a")
+
+
+def test_a_stream_closed_before_its_request_began_ends(loop):
+    loop.call(time.sleep, 0.2)  # the loop is busy: an engine's is, while it loads
+    answer = stream(Producer(texts("a")), loop)
+    answer.close()
+    assert promptly(lambda: list(answer), 2.0) == []
+
+
+@pytest.mark.parametrize("leave", ["break", "with", "exception"])
+def test_leaving_aborts(loop, leave):
+    producer = Producer(texts("a", "b"), hang=True)
+    if leave == "break":
+        for _ in stream(producer, loop):
+            break
+    elif leave == "with":
+        with stream(producer, loop):
+            pass
+    else:
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the loop is the point
+            for _ in stream(producer, loop):
+                1 / 0  # noqa: B018
+    assert producer.was_aborted()
+
+
+@pytest.mark.parametrize("leave", ["break", "cancel"])
+def test_leaving_an_async_reader_aborts(loop, leave):
+    producer = Producer(texts("a"), hang=True)
+
+    async def read() -> None:
+        if leave == "break":
+            async for _ in stream(producer, loop):
+                break
+        else:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stream(producer, loop).await_(), 0.1)
+        assert await asyncio.to_thread(producer.was_aborted)
+
+    asyncio.run(read())
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_an_error_reaches_the_reader_after_the_pieces_before_it(loop, asynchronous):
+    answer = stream(Producer(texts("a")[:2], EngineCrashedError("it died")), loop)
+    pieces = []
+
+    def read() -> None:
+        for delta in answer:
+            pieces.append(delta.text)
+
+    async def aread() -> None:
+        async for delta in answer:
+            pieces.append(delta.text)
+
+    with pytest.raises(EngineCrashedError, match="it died"):
+        asyncio.run(aread()) if asynchronous else read()
+    assert pieces == ["a"]
+    assert answer.reply.text == "a"
+
+
+def test_an_interrupt_while_waiting_aborts(loop):
+    """The kernel's stop button: a real SIGINT in the main thread."""
+    producer = Producer(texts("a"), hang=True)
+    main = threading.main_thread().ident
+    interrupt = threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - the signal must come inside
+        interrupt.start()
+        stream(producer, loop).wait()
+    interrupt.join()
+    assert producer.was_aborted()
+
+
+# -- LoopThread --------------------------------------------------------------------------------------------------------
+
+
+def test_a_loop_thread_starts_at_its_first_use_and_again_after_a_stop():
+    loop = LoopThread("test")
+    assert not loop.running
+    for _ in range(2):
+        assert loop.submit(asyncio.sleep(0, "done")).result(5) == "done"
+        assert loop.running
+        loop.stop()
+        assert not loop.running
+    loop.stop()
+    assert "test" not in {thread.name for thread in threading.enumerate()}

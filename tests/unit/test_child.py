@@ -1,0 +1,174 @@
+"""What runs inside vLLM's processes: the report of a load, and the tie to the parent's life."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from oaikit.engine import _child
+
+
+@pytest.fixture
+def report(tmp_path):
+    return str(tmp_path / "report")
+
+
+@pytest.fixture
+def logger(report):
+    """A logger that reports as vLLM's does in its processes."""
+    logger = logging.getLogger("test_child")
+    handler = _child._Reporter(report)
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    yield logger
+    logger.removeHandler(handler)
+
+
+def entries(report: str, name: str) -> list[str]:
+    return [entry[name] for entry in _child.read(report) if name in entry]
+
+
+def test_what_is_appended_can_be_read(report):
+    before = time.time()
+    _child.append(report, {"phase": "loading weights"})
+    _child.append(report, {"error": "ValueError: ü\nsecond line"})
+    first, second = _child.read(report)
+    assert (first["phase"], second["error"]) == ("loading weights", "ValueError: ü\nsecond line")
+    assert before <= first["time"] <= second["time"] <= time.time()
+
+
+def test_a_line_that_is_half_written_is_left_for_later(report):
+    _child.append(report, {"phase": "loading weights"})
+    with open(report, "a") as file:
+        file.write('{"phase": "compi')
+    assert entries(report, "phase") == ["loading weights"]
+    with open(report, "a") as file:
+        file.write('ling", "time": 1}\n')
+    assert entries(report, "phase") == ["loading weights", "compiling"]
+
+
+def test_a_report_that_is_not_there_is_empty(tmp_path):
+    assert _child.read(str(tmp_path / "none")) == []
+    _child.append(str(tmp_path / "gone" / "report"), {"phase": "x"})  # the load was broken off: no error either
+
+
+@pytest.mark.parametrize(
+    ("message", "phase"),
+    [
+        ("Starting to load model Qwen/Qwen3-0.6B...", "loading weights"),
+        ("Warming up model for the compilation...", "compiling"),
+        ("Starting torch.compile", "compiling"),
+        ("GPU KV cache size: 1,024 tokens, maximum concurrency 2.00x", "allocating the KV cache"),
+        ("Available KV cache memory: 60.1 GiB", "allocating the KV cache"),
+        ("Capturing 12 encoder CUDA graphs; capture axes …", "capturing CUDA graphs"),
+        (
+            "init engine (profile, create kv cache, warmup model) took 2.10 s",
+            "starting the scheduler",
+        ),
+    ],
+)
+def test_vllms_messages_become_phases(logger, report, message, phase):
+    logger.info("%s", message)
+    assert entries(report, "phase") == [phase]
+
+
+def test_other_messages_are_not_reported(logger, report):
+    logger.info("Using FLASH_ATTN attention backend")
+    logger.debug("Starting to load model x...")
+    logger.warning("Starting to load model x...")
+    logger.error("EngineCore failed to start.")
+    assert _child.read(report) == []
+
+
+def test_exceptions_become_errors(logger, report):
+    try:
+        raise ValueError("No available memory for the cache blocks.")
+    except ValueError:
+        logger.exception("EngineCore failed to start.")
+    assert entries(report, "error") == ["ValueError: No available memory for the cache blocks."]
+
+
+# A main process, then two children of its: one whose environment names a report, one whose does not.
+INSTALL = """
+import json, logging, multiprocessing, os, sys
+from oaikit.engine import _child
+
+def state():
+    return {"session": os.getsid(0), "handlers": len(logging.getLogger("vllm").handlers)}
+
+def child():
+    before = state()
+    _child.install()
+    _child.install()
+    logging.getLogger("vllm").setLevel(logging.INFO)
+    logging.getLogger("vllm").info("Starting to load model x...")
+    print(json.dumps([before, state()]), flush=True)
+
+def run():
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+
+os.environ.pop("OAIKIT_ENGINE_REPORT", None)
+run()
+os.environ["OAIKIT_ENGINE_REPORT"] = sys.argv[1]
+child()
+run()
+"""
+
+
+def test_install_touches_only_children_of_oaikits_engine(report):
+    """The entry point runs in every vLLM process of the machine: other people's must not notice."""
+    run = subprocess.run(
+        [sys.executable, "-c", INSTALL, report], capture_output=True, text=True, timeout=60, check=True
+    )
+    foreign, main, own = (json.loads(line) for line in run.stdout.splitlines())
+    assert foreign[0] == foreign[1], "a child of somebody else's engine"
+    assert main[0] == main[1], "a main process, such as a kernel of the server"
+    assert own[1]["handlers"] == own[0]["handlers"] + 1, "once, however often vLLM calls it"
+    assert own[1]["session"] != own[0]["session"], "Ctrl-C in the terminal is not for the engine"
+    assert entries(report, "phase") == ["loading weights"]
+
+
+# The child keeps the pipe of the parent's output open: its end is seen as the pipe's.
+PARENT = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+time.sleep(60)
+"""
+CHILD = """
+import os, time
+from oaikit.engine._child import die_with_parent
+{}
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def parent_of(child: str) -> subprocess.Popen:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, child], stdout=subprocess.PIPE)
+    assert parent.stdout.readline() == b"ready\n"
+    return parent
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_child_does_not_outlive_its_parent(how):
+    with parent_of(CHILD.format("die_with_parent(os.getppid())")) as parent:
+        began = time.monotonic()
+        parent.send_signal(how)
+        assert parent.stdout.read() == b""
+        assert time.monotonic() - began < 1.0
+
+
+def test_a_child_whose_parent_is_gone_already_ends_at_once():
+    code = CHILD.format("die_with_parent(os.getpid())")  # nobody is his own parent
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+    assert (child.returncode, child.stdout) == (1, b"")

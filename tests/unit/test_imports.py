@@ -1,0 +1,220 @@
+"""Who may import whom: the table of the design, held against every ``import`` statement of the two packages."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {"oaikit": ROOT / "oaikit", "oaikit_server": ROOT / "server_ext" / "oaikit_server"}
+
+# A unit is a module or a subpackage directly under oaikit, or all of oaikit_server. What it lists, it may import.
+# Units of LEAVES import nothing of ours, and everybody may import them.
+LEAVES = {"oaikit.errors", "oaikit._loop"}
+BASE = {"oaikit.settings", "oaikit.sampling"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "oaikit": set(),  # the public names, imported when they are first used
+    **{leaf: set() for leaf in LEAVES},
+    "oaikit.settings": set(),
+    "oaikit.sampling": set(),
+    "oaikit.backend": {"oaikit.sampling"},
+    "oaikit.engine": {*BASE, "oaikit.backend"},
+    "oaikit.connection": {*BASE, "oaikit.backend"},
+    "oaikit.conversation": set(),
+    "oaikit.experiments": {"oaikit.backend", "oaikit.connection", "oaikit.sampling"},
+    "oaikit.widgets": {
+        "oaikit.backend",
+        "oaikit.connection",
+        "oaikit.conversation",
+        "oaikit.experiments",
+        "oaikit.sampling",
+    },
+    "oaikit.magics": {"oaikit.connection", "oaikit.widgets"},
+    "oaikit.demo": set(),
+    "oaikit_server": {*BASE, "oaikit.engine"},
+}
+ONLY_VLLM_IMPORTER = "oaikit.engine._vllm"
+ONLY_ENVIRONMENT_READER = "oaikit.settings"
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module of the two packages, with its full name."""
+    for package, folder in PACKAGES.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            yield ".".join((package, *(part for part in parts if part != "__init__"))), path
+
+
+MODULES = dict(modules())
+
+
+def unit_of(module: str) -> str:
+    """``oaikit.engine._vllm`` → ``oaikit.engine``; all of ``oaikit_server`` is one unit."""
+    parts = module.split(".")
+    return parts[0] if parts[0] == "oaikit_server" else ".".join(parts[:2])
+
+
+def imported(tree: ast.AST, module: str, *, is_package: bool) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything imported, wherever the statement stands, ``import_module("…")`` included."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, alias.name) for alias in names)
+            case ast.ImportFrom(names=names):
+                base = source_of(node, module, is_package=is_package)
+                yield from ((node.lineno, f"{base}.{alias.name}") for alias in names)
+            case ast.Call(
+                func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield node.lineno, name
+
+
+def source_of(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
+    """The full name of the module that ``from … import`` takes from, relative ones resolved."""
+    if not node.level:
+        return node.module or ""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    base = package[: len(package) - node.level + 1]
+    return ".".join([*base, node.module] if node.module else base)
+
+
+def without_type_checking(tree: ast.Module) -> ast.Module:
+    """The module as it runs: top-level ``if TYPE_CHECKING:`` blocks left out."""
+    body = [
+        node
+        for node in tree.body
+        if not (
+            isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        )
+    ]
+    return ast.Module(body=body, type_ignores=[])
+
+
+def violations(source: str, module: str, *, is_package: bool = False) -> list[str]:
+    """What in a module's source is against the table, one line of text each."""
+    tree = ast.parse(source)
+    if module == "oaikit":  # it names the types of its lazy attributes for type checkers
+        tree = without_type_checking(tree)
+    return [
+        f"{module}, line {line}: imports {name}"
+        for line, name in imported(tree, module, is_package=is_package)
+        if not allowed(module, name)
+    ]
+
+
+def allowed(module: str, name: str) -> bool:
+    top = name.split(".")[0]
+    if top == "vllm":
+        return module == ONLY_VLLM_IMPORTER
+    if top not in PACKAGES or name == "oaikit.__version__":
+        return True
+    unit, target = unit_of(module), unit_of(name)
+    return target == unit or target in MAY_IMPORT[unit] or (target in LEAVES and unit not in LEAVES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_imports_only_what_the_table_allows(module: str) -> None:
+    assert unit_of(module) in MAY_IMPORT, "a new unit: say in the design and in this table what it may import"
+    path = MODULES[module]
+    assert violations(path.read_text(), module, is_package=path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {ONLY_ENVIRONMENT_READER}))
+def test_only_settings_reads_the_environment(module: str) -> None:
+    assert environment_reads(MODULES[module].read_text()) == []
+
+
+def environment_reads(source: str) -> list[int]:
+    """Lines that touch ``os.environ`` or ``os.getenv``."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr in {"environ", "getenv"}
+            and ast.unparse(node.value) == "os"
+        )
+        or (isinstance(node, ast.ImportFrom) and node.module == "os" and names(node) & {"environ", "getenv"})
+    ]
+
+
+def names(node: ast.ImportFrom) -> set[str]:
+    return {alias.name for alias in node.names}
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("oaikit.connection", "import vllm"),
+        ("oaikit.engine.host", "def f():\n    from vllm.v1 import engine"),
+        ("oaikit.engine.host", "import importlib\nimportlib.import_module('vllm.engine')"),
+        ("oaikit_server.app", "import vllm.envs"),
+        ("oaikit.engine.host", "import oaikit_server"),
+        ("oaikit.connection", "from oaikit_server.app import OAIKit"),
+        ("oaikit.widgets.chat", "from oaikit.engine import Engine"),
+        ("oaikit.widgets.chat", "from ..engine import Engine"),
+        ("oaikit.experiments.sweep", "from oaikit import engine"),
+        ("oaikit.experiments.sweep", "from oaikit import Engine"),
+        ("oaikit.experiments.sweep", "if TYPE_CHECKING:\n    from .. import engine"),
+        ("oaikit.experiments.sweep", "from oaikit.widgets import Chat"),
+        ("oaikit.engine.host", "from oaikit.connection import connect"),
+        ("oaikit.errors", "from oaikit import settings"),
+        ("oaikit.errors", "from oaikit._loop import LoopThread"),
+        ("oaikit_server.handlers", "from oaikit.connection import connect"),
+        ("oaikit", "from oaikit.connection import connect"),
+    ],
+)
+def test_the_check_sees_a_violation(module: str, source: str) -> None:
+    assert len(violations(source, module)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("oaikit.engine._vllm", "from vllm.v1.engine.async_llm import AsyncLLM"),
+        ("oaikit.engine.host", "from oaikit.engine import _vllm"),
+        ("oaikit.engine.host", "from . import _vllm\nfrom ..settings import A"),
+        ("oaikit.widgets.chat", "from oaikit.experiments.sweep import Sweep"),
+        ("oaikit.magics", "from oaikit.connection import connect\nfrom oaikit.errors import OAIKitError"),
+        (
+            "oaikit_server.app",
+            "from oaikit.engine.host import EngineHost\nfrom oaikit import __version__, settings",
+        ),
+        ("oaikit_server.app", "from oaikit_server import dialect\nfrom . import bridge\nimport vllmlike"),
+        ("oaikit", "if TYPE_CHECKING:\n    from oaikit.engine import Engine"),
+    ],
+)
+def test_the_check_lets_pass_what_is_allowed(module: str, source: str) -> None:
+    assert violations(source, module) == []
+
+
+def test_relative_imports_of_a_package_start_at_itself() -> None:
+    source = "from .chat import Chat\nfrom ..engine import Engine"
+    assert violations(source, "oaikit.widgets", is_package=True) == [
+        "oaikit.widgets, line 2: imports oaikit.engine.Engine"
+    ]
+
+
+@pytest.mark.parametrize(
+    "source", ["import os\nos.environ['A']", "from os import environ", "import os\nos.getenv('A')"]
+)
+def test_the_check_sees_a_read_of_the_environment(source: str) -> None:
+    assert len(environment_reads(source)) == 1
+
+
+def test_the_packages_are_there() -> None:
+    assert {"oaikit", ONLY_VLLM_IMPORTER, ONLY_ENVIRONMENT_READER, "oaikit_server"} <= set(MODULES)
+
+
+def test_import_oaikit_loads_nothing_heavy() -> None:
+    code = "import oaikit, sys; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert "oaikit" in loaded
+    assert loaded & {"vllm", "torch", "transformers", "pandas", "ipywidgets", "anywidget", "openai"} == set()

@@ -1,0 +1,131 @@
+"""The public names, what importing them costs, and that each is documented."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import oaikit
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"vllm", "torch", "transformers", "pandas", "pyarrow", "ipywidgets", "anywidget", "openai"}
+
+
+def fresh(code: str, *arguments: str) -> str:
+    """What a new interpreter prints."""
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", oaikit.__all__)
+def test_a_public_name_is_there(name):
+    assert fresh(f"import oaikit; print(oaikit.{name}.__name__)").strip() == name
+
+
+def test_completion_offers_the_public_names_and_nothing_else():
+    """What `ok.<Tab>` shows in a notebook."""
+    offered = fresh("import oaikit; print(*[name for name in dir(oaikit) if name[0] != '_'])").split()
+    assert offered == sorted(oaikit.__all__)
+
+
+def test_star_import_gives_the_public_names():
+    assert set(oaikit.__all__) <= set(fresh("from oaikit import *; print(*dir())").split())
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    assert not hasattr(oaikit, "Egnine")
+    with pytest.raises(AttributeError, match="Egnine"):
+        oaikit.Egnine  # noqa: B018
+
+
+def test_the_version_is_the_installed_one():
+    assert oaikit.__version__ == version("oaikit")
+
+
+def test_type_checkers_see_the_same_names():
+    """The lazy attributes are declared once more under TYPE_CHECKING, for editors."""
+    source = Path(oaikit.__file__).read_text()
+    assert set(re.findall(r"^    from [\w.]+ import \w+ as (\w+)$", source, re.MULTILINE)) == set(oaikit.__all__)
+
+
+# -- the cost of importing ---------------------------------------------------------------------------------------------
+
+# The first module is imported once; each measurement is a fork that has not seen the second one yet. Ours are compiled
+# as pip leaves them, even where the environment forbids Python to write that down.
+MEASURE = """
+import importlib, json, os, sys, time
+after, module, cache = sys.argv[1:]
+importlib.import_module(after)
+sys.pycache_prefix, sys.dont_write_bytecode = cache, False
+for _ in range(5):
+    if os.fork() == 0:
+        began = time.process_time()
+        importlib.import_module(module)
+        print(json.dumps([(time.process_time() - began) * 1000, list(sys.modules)]), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+def import_cost(module: str, after: str, cache: Path) -> tuple[float, set[str]]:
+    """The best of five, in milliseconds of the processor (what else runs here does not count), and what is loaded."""
+    runs = [json.loads(line) for line in fresh(MEASURE, after, module, str(cache)).splitlines()]
+    assert len(runs) == 5
+    return min(ms for ms, _ in runs), set(runs[0][1])
+
+
+def test_importing_oaikit_costs_next_to_nothing(tmp_path):
+    ms, loaded = import_cost("oaikit", "sys", tmp_path)
+    assert loaded & (HEAVY | {"asyncio", "jupyter_server", "tornado"}) == set()
+    assert ms < 100
+
+
+def test_the_extension_adds_next_to_nothing_to_jupyters_start(tmp_path):
+    ms, loaded = import_cost("oaikit_server", "jupyter_server.serverapp", tmp_path)
+    assert "oaikit_server.handlers" in loaded
+    assert loaded & HEAVY == set()
+    assert ms < 50
+
+
+def test_connecting_loads_no_engine():
+    """A notebook that only talks to a server needs neither vLLM nor torch nor the engine's code."""
+    loaded = set(fresh("import oaikit.connection, sys; print(*sys.modules)").split())
+    assert "oaikit.connection" in loaded
+    assert loaded & {"vllm", "torch", "oaikit.engine", "jupyter_server"} == set()
+
+
+# -- documentation -----------------------------------------------------------------------------------------------------
+
+
+def undocumented(body: list[ast.stmt], prefix: str) -> Iterator[str]:
+    """Public functions and classes, and the public methods of these, that have no docstring."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_":
+            name = f"{prefix}.{node.name}"
+            if ast.get_docstring(node) is None:
+                yield name
+            if isinstance(node, ast.ClassDef):
+                yield from undocumented(node.body, name)
+
+
+def test_everything_public_has_a_docstring():
+    missing = []
+    files = [*(ROOT / "oaikit").rglob("*.py"), *(ROOT / "server_ext").rglob("*.py")]
+    assert len(files) > 15
+    for path in files:
+        tree, name = ast.parse(path.read_text()), str(path.relative_to(ROOT))
+        if path.stat().st_size and ast.get_docstring(tree) is None:
+            missing.append(name)
+        missing += undocumented(tree.body, name)
+    assert missing == []
