@@ -171,7 +171,8 @@ def setting(meta: dict[str, Any]) -> str:
             versions,
             f"model: {meta['model']}, {meta['max_tokens']} tokens per response; "
             f"engine arguments of both: `{json.dumps(meta['engine_args'])}`",
-            f"`{meta['command']}`, {meta['rounds']} rounds on {meta['boots']} starts of both, {meta['minutes']:.0f} minutes",
+            f"`{meta['command']}`, {meta['rounds']} rounds on {meta['boots']} starts of both, "
+            f"{meta['minutes']:.0f} minutes",
         )
     )
 

@@ -130,7 +130,10 @@ class Backend(ABC):
 
     @abstractmethod
     def _events(self, path: str, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """The JSON objects that answer a POST to ``path`` (such as ``"chat/completions"``), as they arrive."""
+        """The JSON objects that answer a POST to ``path`` (such as ``"chat/completions"``), as they arrive.
+
+        A body without a model is for the one that `model` names.
+        """
 
     def chat(self, messages: Messages, **sampling: Any) -> Reply:
         """Answer a chat: a user's message, or a list of OpenAI messages."""
@@ -172,9 +175,7 @@ class Backend(ABC):
         streamed = not any(body.get(name) for name in _NOT_STREAMED)
         if streamed:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
-        return Stream(
-            lambda: self._events(path, {"model": self.model, **body}), self._loop, streamed=streamed
-        )
+        return Stream(lambda: self._events(path, body), self._loop, streamed=streamed)
 
 
 _END = object()
@@ -193,6 +194,7 @@ class Stream:
         self.reply = Reply()
         self._streamed = streamed
         self._deltas: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._error: Exception | None = None
         self._wake: Callable[[], object] | None = None
         self._began = time.perf_counter()
         self._task: Future[None] = loop.submit(self._receive(events))
@@ -222,7 +224,8 @@ class Stream:
     def __iter__(self) -> Iterator[Delta]:
         try:
             while (item := self._deltas.get()) is not _END:
-                yield _delta_or_raise(item)
+                yield item
+            self._finish_reading()
         finally:
             self.close()
 
@@ -234,7 +237,8 @@ class Stream:
                 arrived.clear()
                 with suppress(queue.Empty):
                     while (item := self._deltas.get_nowait()) is not _END:
-                        yield _delta_or_raise(item)
+                        yield item
+                    self._finish_reading()
                     return
                 await arrived.wait()
         finally:
@@ -249,22 +253,20 @@ class Stream:
                 for delta in self.reply.add(chunk, elapsed, streamed=self._streamed):
                     self._put(delta)
         except Exception as exc:
-            self._put(exc)
+            self._error = exc
         finally:
             self._put(_END)
+
+    def _finish_reading(self) -> None:
+        self._deltas.put(_END)  # for whoever reads again
+        if self._error is not None:
+            raise self._error
 
     def _put(self, item: object) -> None:
         self._deltas.put(item)
         if wake := self._wake:
             with suppress(RuntimeError):  # the reader's loop has been closed
                 wake()
-
-
-def _delta_or_raise(item: Any) -> Delta:
-    if isinstance(item, BaseException):
-        raise item
-    delta: Delta = item
-    return delta
 
 
 async def parse_answer(
@@ -282,16 +284,21 @@ async def parse_answer(
             data = line[5:].strip()
             if data == "[DONE]":
                 return
-            event = json.loads(data)
+            event = _decoded(data)
+            if not isinstance(event, dict):
+                raise EngineError(f"the stream has an event that is no JSON object: {data[:80]}")
             if "error" in event:
-                raise from_body(500, event)
+                raise from_body(None, event)
             yield event
         raise EngineError("the stream ended before the answer was complete")
-    text = "\n".join([line async for line in lines])
-    try:
-        answer = json.loads(text)
-    except json.JSONDecodeError:
-        answer = text
+    answer = _decoded("\n".join([line async for line in lines]))
     if status >= 400 or not isinstance(answer, dict):
         raise from_body(status, answer)
     yield answer
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

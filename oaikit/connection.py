@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from oaikit import settings
 from oaikit._loop import LoopThread
 from oaikit.backend import Backend, parse_answer
-from oaikit.errors import NotFoundError, OAIKitError, ServerNotFoundError, from_body
+from oaikit.errors import EngineError, NotFoundError, OAIKitError, ServerNotFoundError, from_body
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -77,12 +77,7 @@ class Connection(Backend):
     @property
     def model(self) -> str:
         """The model that is asked unless a call names another: the one given, else the first that is listed."""
-        if self._model is None:
-            names = self.models()
-            if not names:
-                raise NotFoundError(f"{self.url} lists no model")
-            self._model = names[0]
-        return self._model
+        return _CLIENTS.submit(self._default_model()).result()
 
     def models(self) -> list[str]:
         """The names that the server lists."""
@@ -95,6 +90,20 @@ class Connection(Backend):
             NotFoundError: the server is not one of oaikit's.
         """
         return _CLIENTS.submit(self._get_api("status")).result()
+
+    def close(self) -> None:
+        """Close the connections that are kept open. The next call opens others."""
+        own, sync = self.__dict__.pop("_client", None), self.__dict__.pop("openai", None)
+        if own is not None:
+            _CLIENTS.submit(own.close()).result()
+        if sync is not None:
+            sync.close()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
     @cached_property
     def openai(self) -> OpenAI:
@@ -122,6 +131,14 @@ class Connection(Backend):
     def _loop(self) -> LoopThread:
         return _CLIENTS
 
+    async def _default_model(self) -> str:
+        if self._model is None:
+            names = await self._models()
+            if not names:
+                raise NotFoundError(f"{self.url} lists no model")
+            self._model = names[0]
+        return self._model
+
     async def _models(self) -> list[str]:
         from openai import OpenAIError
 
@@ -146,6 +163,7 @@ class Connection(Backend):
 
         client = self._client
         endpoint: Any = client.chat.completions if path == "chat/completions" else client.completions
+        body = {"model": body.get("model") or await self._default_model(), **body}
         required = {name: body.pop(name) for name in ("model", "messages", "prompt") if name in body}
         try:
             async with endpoint.with_streaming_response.create(**required, extra_body=body) as response:
@@ -154,6 +172,10 @@ class Connection(Backend):
                     yield event
         except OpenAIError as exc:
             raise self._translate(exc) from exc
+        except OAIKitError:
+            raise
+        except Exception as exc:  # of the HTTP library that this release of openai uses
+            raise EngineError(f"the connection to {self.url} broke before the answer was complete") from exc
 
     def _translate(self, exc: Exception) -> OAIKitError:
         from openai import APIConnectionError, APIStatusError, APITimeoutError

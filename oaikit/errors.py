@@ -116,6 +116,9 @@ class RequestError(OAIKitError):
         super().__init__(message, param=param)
         self.status, self.type, self.code = status, type, code
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _request_error, (self.message, self.status, self.type, self.code, self.param)
+
 
 class EngineError(OAIKitError):
     """The engine could not do its work."""
@@ -168,6 +171,7 @@ _BY_CODE: dict[str, type[OAIKitError]] = {
     for cls in (
         EngineArgumentError,
         EngineCrashedError,
+        EngineUnavailableError,
         EngineLoadingError,
         EngineStoppedError,
         EngineFailedError,
@@ -176,21 +180,30 @@ _BY_CODE: dict[str, type[OAIKitError]] = {
 }
 
 
-def from_body(status: int, body: Any) -> OAIKitError:
+def from_body(status: int | None, body: Any) -> OAIKitError:
     """The exception for an error that a server answered.
 
-    Parameters: the HTTP status and the decoded body (OpenAI's ``{"error": {...}}``, vLLM's bare string, or anything).
+    Parameters: the HTTP status (None: what the error itself says, as in an event of a stream) and the decoded body
+    (OpenAI's ``{"error": {...}}``, its inner object, vLLM's bare string, a framework's ``{"detail": ...}``, anything).
     """
-    error = body.get("error", body) if isinstance(body, dict) else body
+    error = body.get("error", body.get("detail", body)) if isinstance(body, dict) else body
     if not isinstance(error, dict):
-        error = {"message": str(error or f"the server answered {status}")}
-    message, param = str(error.get("message") or f"the server answered {status}"), error.get("param")
+        error = {"message": str(error or "")}
     code = error.get("code")
+    known = _BY_CODE.get(code) if isinstance(code, str) else None
+    if status is None:
+        status = code if isinstance(code, int) else known.status if known else 500
     code = code if isinstance(code, str) else None
-    known = _BY_CODE.get(code or "") or _BY_STATUS.get(status)
+    message, param = str(error.get("message") or f"the server answered {status}"), error.get("param")
+    known = known or _BY_STATUS.get(status)
     if known is not None:
         found = known(message, param=param)
         found.status, found.code = status, code or known.code
         return found
-    type_ = str(error.get("type") or "server_error")
-    return RequestError(message, status=status, type=type_, code=code, param=param)
+    return RequestError(
+        message, status=status, type=str(error.get("type") or "server_error"), code=code, param=param
+    )
+
+
+def _request_error(message: str, status: int, type: str, code: str | None, param: str | None) -> RequestError:
+    return RequestError(message, status=status, type=type, code=code, param=param)

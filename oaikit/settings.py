@@ -23,7 +23,7 @@ ENGINE_REPORT = "OAIKIT_ENGINE_REPORT"
 
 
 def announced_server() -> tuple[str, str] | None:
-    """URL and key of the server that started this kernel or terminal; else of the user's OpenAI variables; else None."""
+    """URL and key of the server that started this kernel or terminal, else of the user's OpenAI variables."""
     for url_name, key_name in ((BASE_URL, API_KEY), (OPENAI_BASE_URL, OPENAI_API_KEY)):
         if url := os.environ.get(url_name):
             return url, os.environ.get(key_name, "")
@@ -37,10 +37,15 @@ def announce_server(url: str, key: str, *, openai: bool) -> list[str]:
     Returns the names that were set.
     """
     values = {BASE_URL: url, API_KEY: key}
-    if openai and not (os.environ.get(OPENAI_BASE_URL) or os.environ.get(OPENAI_API_KEY)):
+    of_another_server = os.environ.get(BASE_URL) and _openai_variables() == announced_server()
+    if openai and (of_another_server or not any(_openai_variables())):
         values |= {OPENAI_BASE_URL: url, OPENAI_API_KEY: key}
     os.environ.update(values)
     return list(values)
+
+
+def _openai_variables() -> tuple[str, str]:
+    return os.environ.get(OPENAI_BASE_URL, ""), os.environ.get(OPENAI_API_KEY, "")
 
 
 def withdraw(names: list[str]) -> None:

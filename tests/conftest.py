@@ -40,7 +40,6 @@ def client(server: Server) -> Iterator[openai.OpenAI]:
         yield made
 
 
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

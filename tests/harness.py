@@ -60,7 +60,13 @@ class Server:
         return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
 
     def request(
-        self, method: str, path: str, body: Any = None, *, key: str | None = "", headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = "",
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         """Ask for a path under the base URL. `key`: None sends none, "" Jupyter's token. `body`: bytes, or JSON."""
         sent = dict(headers or {})
@@ -88,7 +94,11 @@ class Server:
 
     def engine_processes(self) -> list[psutil.Process]:
         """vLLM's processes below this one. They're remembered, for `orphans`."""
-        found = [p for p in psutil.Process(self.process.pid).children(recursive=True) if _title(p).startswith("VLLM::")]
+        found = [
+            p
+            for p in psutil.Process(self.process.pid).children(recursive=True)
+            if _title(p).startswith("VLLM::")
+        ]
         self.children |= {p.pid for p in found}
         return found
 
@@ -163,7 +173,12 @@ def jupyter_server(folder: Path, *options: str, base_url: str = "/") -> Iterator
     environment = isolated_environment(folder)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     server = Server(process, "", token, log, folder)
     try:

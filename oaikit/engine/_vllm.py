@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import gc
+import logging
 import multiprocessing
 import threading
 from argparse import Namespace
@@ -29,6 +30,8 @@ from vllm.v1.engine.async_llm import AsyncLLM
 
 from oaikit.errors import EngineArgumentError
 from oaikit.settings import ENGINE_REPORT, PreservedEnvironment
+
+log = logging.getLogger("oaikit.engine")
 
 VERSION: str = vllm.__version__
 
@@ -58,7 +61,6 @@ _HTTP_SERVER_ARGUMENTS = frozenset(
         "headless",
         "host",
         "middleware",
-        "model",
         "model_tag",
         "port",
         "root_path",
@@ -110,6 +112,10 @@ def parse_arguments(model: str, options: Mapping[str, Any]) -> Namespace:
 
 def _check_names(options: Mapping[str, Any], known: set[str]) -> None:
     for name in options:
+        if name == "model":
+            raise EngineArgumentError(
+                "name the model beside the engine arguments, not among them", param=name
+            )
         if name in _HTTP_SERVER_ARGUMENTS:
             raise EngineArgumentError(
                 f"engine argument {name!r} belongs to vLLM's own HTTP server; under Jupyter set the server's "
@@ -198,7 +204,10 @@ async def running(
 
 
 def _shutdown(llm: AsyncLLM) -> None:
-    llm.shutdown(timeout=_SHUTDOWN_S)
+    try:
+        llm.shutdown(timeout=_SHUTDOWN_S)
+    except Exception:  # of an engine that may be dead already; what counts is why it died
+        log.exception("vLLM did not shut down cleanly")
     gc.unfreeze()  # else the dead engine's objects would never be collected
 
 

@@ -63,6 +63,8 @@ class Call:
     async def run(self, app: Callable[..., Awaitable[None]]) -> None:
         """Let the app answer; if it fails, answer for it."""
         self._task = asyncio.current_task()
+        if self._disconnected.is_set():
+            return
         try:
             await app(self._scope, self._receive, self._send)
         except asyncio.CancelledError:
@@ -77,7 +79,7 @@ class Call:
         if self._complete:
             return
         if not self._started:
-            headers = [(name.encode(), value.encode()) for name, value in error.headers().items()]
+            headers = [(name.lower().encode(), value.encode()) for name, value in error.headers().items()]
             headers.append((b"content-type", b"application/json"))
             await self._send({"type": "http.response.start", "status": error.status, "headers": headers})
             body = json.dumps(error.body()).encode()

@@ -60,6 +60,7 @@ class Engine(Backend):
         return self._host.loop
 
     async def _events(self, path: str, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        body.setdefault("model", self.model)
         messages: asyncio.Queue[Message] = asyncio.Queue()
         scope = http_scope("POST", f"/v1/{path}", b"", [(b"content-type", b"application/json")])
         call = self._host.open(scope, json.dumps(body).encode(), messages.put)

@@ -9,11 +9,11 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from oaikit._loop import LoopThread
 from oaikit.engine import _child
@@ -26,13 +26,12 @@ from oaikit.errors import (
     EngineStoppedError,
     OAIKitError,
 )
+from oaikit.settings import PreservedEnvironment
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from oaikit.engine._vllm import RunningEngine
-
-T = TypeVar("T")
 
 log = logging.getLogger("oaikit.engine")
 
@@ -43,10 +42,6 @@ _BACKOFF_S = (0.5, 2.0, 8.0)
 _RESTART_WINDOW_S = 600.0
 # How long requests have to pass on their last message when the engine ends.
 _LAST_WORDS_S = 1.0
-
-
-class _Crash(Exception):
-    """The running engine died; the message says how."""
 
 
 class _StopSignal:
@@ -110,7 +105,7 @@ class EngineHost:
     def unload(self) -> Future[None]:
         """Stop the engine, or break off its load. Requests in flight end with an error."""
         self._ask_to_stop()
-        return self.loop.submit(self._unload())
+        return self.loop.submit(self._unload(self._outcome))
 
     async def until_ready(self, timeout_s: float | None = None) -> None:
         """Wait for the current load, on the caller's loop.
@@ -135,10 +130,15 @@ class EngineHost:
         adapter = await asyncio.to_thread(_import_adapter)
         await asyncio.to_thread(adapter.parse_arguments, spec.model, spec.engine_arguments())
 
-    def open(self, scope: dict[str, Any], body: bytes, send: Send) -> Call:
-        """Begin a request to the engine's app; ``send`` gets its ASGI messages, on the engine's loop."""
+    def open(
+        self, scope: dict[str, Any], body: bytes, send: Send, ended: Callable[[], None] | None = None
+    ) -> Call:
+        """Begin a request to the engine's app.
+
+        On the engine's loop ``send`` gets the app's ASGI messages, and ``ended`` is called when no more can come.
+        """
         call = Call(scope, body, send)
-        self.loop.submit(self._run(call))
+        self.loop.call(self._begin_call, call, ended)
         return call
 
     def disconnect(self, call: Call) -> None:
@@ -185,9 +185,9 @@ class EngineHost:
         status = self._status
         if status.state is State.FAILED:
             return EngineFailedError(f"the engine could not be started: {status.error}")
-        if status.state is State.STOPPED:
-            return EngineStoppedError("no model is loaded")
-        return EngineLoadingError(f"{status.model} is loading; try again in a few seconds")
+        if status.state is State.LOADING:
+            return EngineLoadingError(f"{status.model} is loading; try again in a few seconds")
+        return EngineStoppedError("no model is loaded")
 
     def _phase(self, name: str) -> None:
         self._phases.append((name, time.monotonic()))
@@ -196,8 +196,9 @@ class EngineHost:
         """The latest phase: of this process, or of vLLM's processes if they have said more."""
         now, began = time.monotonic(), self._phases[0][1]
         name, since = self._phases[-1]
-        if name == "starting EngineCore" and self._report:
-            for entry in _child.read(self._report):
+        report = self._report
+        if name == "starting EngineCore" and report:
+            for entry in _child.read(report):
                 if "phase" in entry:
                     name, since = entry["phase"], now - (time.time() - float(entry["time"]))
         return Progress(name, round(now - since, 1), round(now - began, 1))
@@ -213,9 +214,10 @@ class EngineHost:
         self._stop = _StopSignal(self.loop)
         self._life = asyncio.create_task(self._live(spec, self._stop))
 
-    async def _unload(self) -> None:
+    async def _unload(self, outcome: Future[None]) -> None:
         await self._end_life()
-        self._end(State.STOPPED, EngineStoppedError("the engine was stopped"))
+        if self._outcome is outcome:  # else a load has been asked for since
+            self._end(State.STOPPED, EngineStoppedError("the engine was stopped"))
 
     async def _end_life(self) -> None:
         if self._life is not None and self._stop is not None:
@@ -227,41 +229,39 @@ class EngineHost:
         """Load and serve, again after a crash, until asked to stop."""
         while not stop.asked:
             try:
-                await self._serve(spec, stop)
-            except _Crash as crash:
-                pause = self._pause_before_restart(crash)
-                if pause is None:
-                    return
-                await stop.wait(pause)
+                crash = await self._serve(spec, stop)
             except Exception as exc:
                 if not stop.asked:
                     self._fail_to_load(exc)
                 return
+            pause = self._pause_before_restart(crash) if crash else None
+            if pause is None:
+                return
+            await stop.wait(pause)
 
-    async def _serve(self, spec: EngineSpec, stop: _StopSignal) -> None:
-        """One engine, from its load to its end."""
+    async def _serve(self, spec: EngineSpec, stop: _StopSignal) -> str | None:
+        """One engine, from its load to its end. Returns how it crashed, or None when it was stopped."""
         self._phase("importing vLLM")
         adapter = await asyncio.to_thread(_import_adapter)
         self._status = replace(self._status, device=adapter.device_name(), vllm_version=adapter.VERSION)
         args = await asyncio.to_thread(adapter.parse_arguments, spec.model, spec.engine_arguments())
         if stop.asked:
-            return
-        with tempfile.TemporaryDirectory(prefix="oaikit-") as folder:
-            self._report = os.path.join(folder, "report")
-            async with adapter.running(args, self._report, self._phase, lambda: stop.asked) as engine:
+            return None
+        with self._reports() as report:
+            async with adapter.running(args, report, self._phase, lambda: stop.asked) as engine:
                 self._become_ready(engine)
                 error: OAIKitError = EngineStoppedError(
                     "the engine was stopped while it worked on this request"
                 )
                 try:
-                    await self._watch(engine, stop)
-                except _Crash as crash:
-                    error = EngineCrashedError(f"the engine crashed on this request or another: {crash}")
-                    self._begin(spec)
-                    raise
+                    crash = await self._watch(engine, stop)
+                    if crash:
+                        error = EngineCrashedError(f"the engine crashed on this request or another: {crash}")
+                        self._begin(spec)  # before the clients know: who tries again waits for the restart
                 finally:
                     self._engine = None
                     await self._end_calls(error)
+        return crash
 
     @contextmanager
     def _reports(self) -> Iterator[str]:
@@ -270,7 +270,7 @@ class EngineHost:
             self._report = report = os.path.join(folder, "report")
             try:
                 yield report
-            except (OAIKitError, _Crash):
+            except OAIKitError:
                 raise
             except Exception as exc:
                 said = [entry["error"] for entry in _child.read(report) if "error" in entry]
@@ -287,11 +287,12 @@ class EngineHost:
         log.info("%s is ready on %s after %.1f s", self._status.model, self._status.device, seconds)
         _settle(outcome)
 
-    async def _watch(self, engine: RunningEngine, stop: _StopSignal) -> None:
+    async def _watch(self, engine: RunningEngine, stop: _StopSignal) -> str | None:
         while not stop.asked:
             if cause := engine.cause_of_death():
-                raise _Crash(cause)
+                return cause
             await stop.wait(_WATCH_S)
+        return None
 
     async def _end_calls(self, error: OAIKitError) -> None:
         """Every request in flight gets its error before the engine goes."""
@@ -299,7 +300,10 @@ class EngineHost:
             ending = [asyncio.create_task(call.fail(error)) for call in self._calls]
             await asyncio.wait(ending, timeout=_LAST_WORDS_S)
 
-    async def _run(self, call: Call) -> None:
+    def _begin_call(self, call: Call, ended: Callable[[], None] | None) -> None:
+        asyncio.get_running_loop().create_task(self._run(call, ended))
+
+    async def _run(self, call: Call, ended: Callable[[], None] | None) -> None:
         self._calls.add(call)
         try:
             if self._engine is None:
@@ -308,10 +312,12 @@ class EngineHost:
                 await call.run(self._engine.app)
         finally:
             self._calls.discard(call)
+            if ended is not None:
+                ended()
 
     # -- failures ------------------------------------------------------------------------------------------------
 
-    def _pause_before_restart(self, crash: _Crash) -> float | None:
+    def _pause_before_restart(self, crash: str) -> float | None:
         """Seconds to wait before the engine is started again; None when it has crashed too often."""
         now = time.monotonic()
         self._crashes.append(now)
@@ -324,7 +330,7 @@ class EngineHost:
             return None
         pause = _BACKOFF_S[len(self._crashes) - 1]
         log.error("%s; starting it again in %g s", crash, pause)
-        self._status = replace(self._status, error=str(crash), restarts=self._status.restarts + 1)
+        self._status = replace(self._status, error=crash, restarts=self._status.restarts + 1)
         self._phase("waiting before a restart")
         return pause
 
@@ -340,6 +346,7 @@ def _import_adapter() -> ModuleType:
     Raises:
         EngineFailedError: it is not installed, or does not work here.
     """
+    environment = PreservedEnvironment()  # the import alone sets half a dozen variables
     try:
         from oaikit.engine import _vllm
     except ImportError as exc:
@@ -347,6 +354,8 @@ def _import_adapter() -> ModuleType:
             f"vLLM can't be imported ({exc}); install it with: pip install 'oaikit[gpu]', "
             "or 'oaikit[cpu]' on a machine without an NVIDIA GPU"
         ) from exc
+    finally:
+        environment.restore()
     return _vllm
 
 

@@ -1,19 +1,21 @@
 """From tornado into the engine's ASGI app, and back.
 
-The app's messages come in on the engine's loop and go out on tornado's. One step of the engine answers all running
-requests, so an `Outbox` wakes tornado's loop once for all of them, and what queued up for one response while a write
-was pending goes out in one write.
+The app's messages come in on the engine's loop. The head of a response and its end go out through tornado. Between
+them, the events of a stream are written from the engine's loop straight to the client's socket: through tornado each
+token would cost a wake-up of Jupyter's loop and a hand-over of the GIL, more than generating it costs vLLM.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tornado.httputil import HTTPServerRequest
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 
 from oaikit.engine.call import Call, Message, http_scope
 from oaikit.engine.host import EngineHost
@@ -22,8 +24,8 @@ from oaikit_server import dialect
 if TYPE_CHECKING:
     from oaikit_server.handlers import VLLMHandler
 
-# When a client has left so many bytes unread, the app is not asked for more until they are gone.
-_HIGH_WATER = 256 * 1024
+# The app waits when tornado has so many of its messages left to write.
+_HIGH_WATER = 64
 
 # Jupyter's credentials are none of vLLM's business.
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie"})
@@ -31,155 +33,205 @@ _PRIVATE_HEADERS = frozenset({"authorization", "cookie"})
 _FRAMING_HEADERS = frozenset({b"connection", b"content-length", b"date", b"server", b"transfer-encoding"})
 
 
-class Outbox:
-    """Hands bridges with something to write from the engine's loop to tornado's."""
+class Turn:
+    """What the streams have to send in one turn of the engine's loop, sent together at its end.
+
+    Every send wakes a client. Between two streams' tokens that would hand the core to the client, again and again.
+    """
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._waiting: deque[Bridge] = deque()
-        self._scheduled = False
+        self._bridges: list[Bridge] = []
 
-    def post(self, bridge: Bridge) -> None:
-        """On the engine's loop. Only one wake-up is ever on its way."""
-        self._waiting.append(bridge)
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon_threadsafe(self._deliver)
+    def send_at_its_end(self, bridge: Bridge) -> None:
+        """On the engine's loop."""
+        if not self._bridges:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._bridges.append(bridge)
 
-    def _deliver(self) -> None:
-        self._scheduled = False  # before reading: what is posted from here on schedules another
-        for _ in range(len(self._waiting)):
-            self._waiting.popleft().write_arrived()
+    def _send(self) -> None:
+        bridges, self._bridges = self._bridges, []
+        for bridge in bridges:
+            bridge.send_outgoing()
 
 
 class Bridge:
-    """One request of a tornado handler, answered by the engine's app."""
+    """One request of a tornado handler, answered by the engine's app.
 
-    def __init__(
-        self, handler: VLLMHandler, host: EngineHost, outbox: Outbox, write_timeout_s: float
-    ) -> None:
-        self._handler, self._host, self._outbox = handler, host, outbox
-        self._write_timeout_s = write_timeout_s
+    Who may write to the socket: the engine's loop, when it has a socket of its own (`_direct`) and tornado has written
+    all that it was given (`_written == _received`); else tornado's. Each counter has one writer.
+    """
+
+    def __init__(self, handler: VLLMHandler, host: EngineHost, turn: Turn, write_timeout_s: float) -> None:
+        self._handler, self._host, self._turn = handler, host, turn
+        self._write_timeout_s = write_timeout_s or None
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._stream: IOStream = handler.request.connection.stream  # type: ignore[union-attr]
         self._arrived: deque[Message] = deque()
+        self._received = 0  # messages given to tornado; counted on the engine's loop
+        self._written = 0  # of these, messages that tornado has written; counted on tornado's
         self._posted = False
-        self._bytes_in = 0  # counted on the engine's loop
-        self._bytes_out = 0  # counted on tornado's
-        self._app_waits: asyncio.Future[None] | None = None
-        self._pending: asyncio.Future[None] | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._direct: socket.socket | None = None
+        self._outgoing: list[bytes] = []  # for the direct socket; the engine's loop
+        self._rest: asyncio.Task[None] | None = None  # sends what did not fit; the engine's loop
+        self._app_ended = False
+        self._room = asyncio.Event()  # the engine's loop
+        self._sending = asyncio.Lock()  # the engine's loop
+        self._writing = False
+        self._is_event_stream = False
         self._error_body: list[bytes] | None = None
         self._call: Call | None = None
 
     async def forward(self, path: str) -> None:
         """Pass the handler's request to the app, write the answer as it arrives, and return at its end."""
-        self._call = self._host.open(
-            _scope(self._handler.request, path), self._handler.request.body, self._receive
-        )
+        request = self._handler.request
+        self._call = self._host.open(_scope(request, path), request.body, self._receive, self._close_direct)
         await self._ended
 
     def disconnect(self) -> None:
-        """The client went away: the app aborts the engine's request."""
+        """The client went away, or does not read: the app aborts the engine's request."""
         if self._call is not None and not self._ended.done():
+            self._stream.close()  # an answer that is cut off must not look complete
             self._host.disconnect(self._call)
             self._end()
 
     # -- on the engine's loop --------------------------------------------------------------------------------------
 
     async def _receive(self, message: Message) -> None:
-        """The app's ``send``. Waits while the client has too much left to read."""
+        """The app's ``send``. It waits while the client has too much left to read."""
+        async with self._sending:  # the app's own messages come one by one; an error may come beside them
+            if self._rest is not None:
+                await self._rest
+            if self._direct is not None and self._written == self._received and message.get("more_body"):
+                self._outgoing.append(message.get("body", b""))
+                self._turn.send_at_its_end(self)
+                return
+            if self._outgoing:
+                self.send_outgoing()
+                if self._rest is not None:
+                    await self._rest
+            await self._give_to_tornado(message)
+
+    async def _give_to_tornado(self, message: Message) -> None:
         self._arrived.append(message)
-        self._bytes_in += len(message.get("body", b""))
+        self._received += 1
         if not self._posted:
             self._posted = True
-            self._outbox.post(self)
-        if self._bytes_in - self._bytes_out > _HIGH_WATER and not self._ended.done():
-            self._app_waits = asyncio.get_running_loop().create_future()
-            await self._app_waits
+            self._loop.call_soon_threadsafe(self._write_arrived)
+        while self._received - self._written > _HIGH_WATER and not self._ended.done():
+            self._room.clear()
+            await self._room.wait()
 
-    def _let_app_go_on(self) -> None:
-        waits, self._app_waits = self._app_waits, None
-        if waits is not None and not waits.done():
-            waits.set_result(None)
+    def send_outgoing(self) -> None:
+        """Write what has gathered to the client's socket; what does not fit goes out as the client reads."""
+        body = b"".join(self._outgoing)
+        self._outgoing.clear()
+        if not body or self._direct is None or self._app_ended:  # an empty chunk would be the end
+            return
+        chunk = b"%x\r\n%b\r\n" % (len(body), body)
+        try:
+            sent = self._direct.send(chunk)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._loop.call_soon_threadsafe(self.disconnect)
+            return
+        if sent < len(chunk):
+            self._rest = asyncio.create_task(self._send_rest(self._direct, chunk[sent:]))
+
+    async def _send_rest(self, client: socket.socket, rest: bytes) -> None:
+        try:
+            sending = asyncio.get_running_loop().sock_sendall(client, rest)
+            await asyncio.wait_for(sending, self._write_timeout_s)
+            self._rest = None
+        except BaseException as exc:  # half a chunk has been sent, so nothing may follow
+            self._loop.call_soon_threadsafe(self.disconnect)
+            if not isinstance(exc, (OSError, TimeoutError)):
+                raise
+
+    def _close_direct(self) -> None:
+        """The app has ended."""
+        self._app_ended = True
+        if self._direct is not None:
+            self._direct.close()
 
     # -- on tornado's loop -----------------------------------------------------------------------------------------
 
-    def write_arrived(self) -> None:
-        """Write all that has arrived, unless an earlier write is still pending: its end comes back here."""
-        self._posted = False
-        if self._pending is not None or self._ended.done():
+    def _write_arrived(self) -> None:
+        """Write all that has arrived in one go, unless a write is pending: its end comes back here."""
+        self._posted = False  # before reading: a message that comes from here on posts again
+        if self._writing or self._ended.done():
             return
-        chunks, more = self._take_arrived()
+        chunks, count, more = self._take_arrived()
         if chunks:
             self._handler.write(b"".join(chunks))
         if not more:
-            self._end()  # tornado's finish() sends what is left, with a Content-Length if nothing was sent before
-        elif chunks:
-            self._flush()
+            self._end()  # tornado's finish() sends the rest, with a Content-Length if nothing was sent before
+        elif count:
+            self._writing = True
+            asyncio.ensure_future(self._flush(count))  # noqa: RUF006 - it ends with the response
 
-    def _take_arrived(self) -> tuple[list[bytes], bool]:
-        """The bytes to write, and whether there will be more."""
-        chunks, more = [], True
+    def _take_arrived(self) -> tuple[list[bytes], int, bool]:
+        """The bytes to write, of how many messages they are, and whether there will be more."""
+        chunks, count, more = [], 0, True
         while self._arrived:
             message = self._arrived.popleft()
+            count += 1
             if message["type"] == "http.response.start":
                 self._start(message["status"], message["headers"])
                 continue
             body, more = message.get("body", b""), message.get("more_body", False)
-            self._bytes_out += len(body)
             if self._error_body is not None:
                 self._error_body.append(body)
-                if not more:
-                    chunks.append(
-                        dialect.openai_error(self._handler.get_status(), b"".join(self._error_body))
-                    )
-            elif body:
+                body = (
+                    b""
+                    if more
+                    else dialect.openai_error(self._handler.get_status(), b"".join(self._error_body))
+                )
+            if body:
                 chunks.append(body)
-        return chunks, more
+        return chunks, count, more
 
     def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        self._handler.set_status(status)
+        handler = self._handler
+        handler.set_status(status)
         for name, value in headers:
             if name.lower() not in _FRAMING_HEADERS:
-                self._handler.set_header(name.decode("latin-1"), value.decode("latin-1"))
+                handler.set_header(name.decode("latin-1"), value.decode("latin-1"))
         if status >= 400:
             self._error_body = []
-            self._handler.set_header("Content-Type", "application/json")
-        # Proxies such as nginx would collect a stream into lumps.
-        self._handler.set_header("Cache-Control", "no-cache")
-        self._handler.set_header("X-Accel-Buffering", "no")
+            handler.set_header("Content-Type", "application/json")
+        elif handler.content_type().startswith("text/event-stream"):
+            self._is_event_stream = True
+            self._stream.set_nodelay(True)  # else the kernel may hold a token back for 40 ms
+            handler.set_header("Cache-Control", "no-cache")
+            handler.set_header("X-Accel-Buffering", "no")  # proxies such as nginx would collect it into lumps
 
-    def _flush(self) -> None:
+    async def _flush(self, count: int) -> None:
         try:
-            written = asyncio.ensure_future(self._handler.flush())
-        except StreamClosedError:
+            await asyncio.wait_for(self._handler.flush(), self._write_timeout_s)
+        except (StreamClosedError, TimeoutError):
             self.disconnect()
             return
-        if written.done():
-            self._flushed(written)
-            return
-        self._pending = written
-        if self._write_timeout_s:
-            self._deadline = self._loop.call_later(self._write_timeout_s, self.disconnect)
-        written.add_done_callback(self._flushed)
+        if self._is_event_stream and self._direct is None and self._may_write_direct():
+            self._direct = self._stream.socket.dup()  # of its own, so that nobody closes it under a write
+            if self._app_ended:
+                self._direct.close()
+        self._written += count
+        self._writing = False
+        self._host.loop.call(self._room.set)
+        self._write_arrived()
 
-    def _flushed(self, written: asyncio.Future[None]) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        if written.cancelled() or written.exception() is not None:
-            self.disconnect()
-            return
-        if self._pending is not None:
-            self._pending = None
-            self.write_arrived()
-        if self._app_waits is not None and self._bytes_in - self._bytes_out <= _HIGH_WATER:
-            self._host.loop.call(self._let_app_go_on)
+    def _may_write_direct(self) -> bool:
+        """Whether what goes to the socket is plain chunked HTTP/1.1: no TLS, no compression."""
+        compressed = "Content-Encoding" in self._handler._headers
+        plain = self._handler.request.version == "HTTP/1.1" and not compressed
+        return plain and not self._stream.closed() and not isinstance(self._stream.socket, ssl.SSLSocket)
 
     def _end(self) -> None:
         if not self._ended.done():
             self._ended.set_result(None)
-        self._host.loop.call(self._let_app_go_on)
+        self._host.loop.call(self._room.set)
 
 
 def _scope(request: HTTPServerRequest, path: str) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 # https://platform.openai.com/docs/guides/error-codes: the type says whose fault it is.
@@ -18,7 +19,7 @@ def openai_error(status: int, body: bytes) -> bytes:
     check a bare string. ``code`` becomes a string or null.
     """
     error = _error_fields(body)
-    message = str(error.get("message") or HTTPStatus(status).phrase)
+    message = str(error.get("message") or responses.get(status, "the request failed"))
     code = error["code"] if isinstance(error.get("code"), str) else _CODES.get(status)
     if status == HTTPStatus.NOT_FOUND and "model" in message and "does not exist" in message:
         code = "model_not_found"

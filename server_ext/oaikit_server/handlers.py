@@ -34,7 +34,7 @@ VLLM_ROUTES = (
     r"v1/completions(?:/render)?",
     r"v1/models",
     r"v1/embeddings",
-    r"v1/responses(?:/[\w-]+(?:/cancel)?)?",
+    r"v1/responses(?:/resp_[\w-]+(?:/cancel)?)?",
     r"v1/messages(?:/count_tokens)?",
     r"v1/audio/(?:transcriptions|translations)",
     r"v[12]/rerank",
@@ -108,6 +108,10 @@ class OAIKitHandler(JupyterHandler):
             self.set_header(name, value)
         self.finish_json(error.body())
 
+    def content_type(self) -> str:
+        """The Content-Type that has been set."""
+        return str(self._headers.get("Content-Type", ""))
+
     def finish_json(self, answer: Any) -> None:
         """Answer with JSON."""
         self.set_header("Content-Type", "application/json")
@@ -155,7 +159,7 @@ class VLLMHandler(OAIKitHandler):
         """Pass the request on, once there is an engine."""
         await self.service.until_ready()
         if not self._gone:
-            self._bridge = Bridge(self, self.service.host, self.service.outbox, self.service.write_timeout_s)
+            self._bridge = Bridge(self, self.service.host, self.service.turn, self.service.write_timeout_s)
             await self._bridge.forward(f"/{path}")
 
     post = get

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, State
 from oaikit.errors import EngineLoadingError, EngineStoppedError
-from oaikit_server.bridge import Outbox
+from oaikit_server.bridge import Turn
 from oaikit_server.keys import InferenceKey
 
 
@@ -22,11 +21,7 @@ class Service:
     spec: EngineSpec | None
     load_timeout_s: float
     write_timeout_s: float
-
-    @cached_property
-    def outbox(self) -> Outbox:
-        """What the engine's loop has for tornado's. Made at the first request, on tornado's loop."""
-        return Outbox()
+    turn: Turn = field(default_factory=Turn)
 
     async def until_ready(self) -> None:
         """Wait for the engine, loading the configured model if nothing has been loaded yet.

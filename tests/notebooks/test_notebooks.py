@@ -22,8 +22,18 @@ def test_there_are_notebooks() -> None:
 def test_the_notebook_runs(server: Server, tmp_path: Path, notebook: Path) -> None:
     variables = {"BASE_URL": server.v1, "API_KEY": server.token}
     environment = isolated_environment(tmp_path)
-    environment |= {f"{prefix}_{name}": value for prefix in ("OAIKIT", "OPENAI") for name, value in variables.items()}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "--nbval-cell-timeout=120"]
+    environment |= {
+        f"{prefix}_{name}": value for prefix in ("OAIKIT", "OPENAI") for name, value in variables.items()
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--nbval",
+        "--nbval-cell-timeout=120",
+    ]
     done = subprocess.run(
         [*command, f"--rootdir={tmp_path}", "-c", "/dev/null", str(notebook)],
         cwd=tmp_path,

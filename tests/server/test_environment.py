@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from jupyter_client import BlockingKernelClient
+from websocket import create_connection
 
 import oaikit as ok
 from oaikit.errors import ServerNotFoundError
@@ -19,7 +20,8 @@ from tests.harness import SERVED, Server, isolated_environment
 IN_A_NOTEBOOK = f"""
 import os, openai, oaikit as ok
 client = openai.OpenAI()
-reply = client.chat.completions.create(model={SERVED!r}, messages=[{{"role": "user", "content": "Hello"}}], max_tokens=4)
+messages = [{{"role": "user", "content": "Hello"}}]
+reply = client.chat.completions.create(model={SERVED!r}, messages=messages, max_tokens=4)
 assert reply.usage.completion_tokens == 4
 assert ok.connect().chat("Hello", max_tokens=4).usage.completion_tokens == 4
 assert os.environ["OPENAI_BASE_URL"].endswith("/user/ada/oaikit/v1"), os.environ["OPENAI_BASE_URL"]
@@ -41,7 +43,9 @@ def kernel_key(server: Server) -> str:
         client.wait_for_ready(timeout=60)
 
         def hear(message: dict[str, Any]) -> None:
-            said.append(message["content"].get("text", "") or "\n".join(message["content"].get("traceback", [])))
+            said.append(
+                message["content"].get("text", "") or "\n".join(message["content"].get("traceback", []))
+            )
 
         reply = client.execute_interactive(IN_A_NOTEBOOK, timeout=60, output_hook=hear)
         assert reply["content"]["status"] == "ok", "".join(said)
@@ -74,12 +78,14 @@ def test_a_terminal_finds_the_server_too(server: Server, tmp_path: Path) -> None
     assert environ.exists()
     terminal = server.request("POST", "api/terminals", {}).json["name"]
     try:
-        from websocket import create_connection
-
         url = server.url.replace("http", "ws", 1) + f"terminals/websocket/{terminal}"
         socket = create_connection(url, header=[f"Authorization: Bearer {server.token}"], timeout=20)
         out = tmp_path / "terminal"
-        socket.send(json.dumps(["stdin", f'echo "$OPENAI_BASE_URL $OPENAI_API_KEY" > {out}.part; mv {out}.part {out}\r']))
+        socket.send(
+            json.dumps(
+                ["stdin", f'echo "$OPENAI_BASE_URL $OPENAI_API_KEY" > {out}.part; mv {out}.part {out}\r']
+            )
+        )
         from tests.harness import wait_until
 
         wait_until(out.exists, 20)
@@ -91,7 +97,9 @@ def test_a_terminal_finds_the_server_too(server: Server, tmp_path: Path) -> None
         server.request("DELETE", f"api/terminals/{terminal}")
 
 
-def run_script(server: Server, code: str, tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_script(
+    server: Server, code: str, tmp_path: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """A program outside Jupyter, of the same user: it has the runtime folder and nothing else."""
     variables = isolated_environment(tmp_path) | {"JUPYTER_RUNTIME_DIR": str(server.folder / "runtime")}
     return subprocess.run(
@@ -105,7 +113,9 @@ def test_connect_finds_a_running_server(server: Server, tmp_path: Path) -> None:
 
 
 def test_connect_says_what_to_start(server: Server, tmp_path: Path) -> None:
-    done = run_script(server, "import oaikit as ok; ok.connect()", tmp_path, JUPYTER_RUNTIME_DIR=str(tmp_path))
+    done = run_script(
+        server, "import oaikit as ok; ok.connect()", tmp_path, JUPYTER_RUNTIME_DIR=str(tmp_path)
+    )
     assert "ServerNotFoundError" in done.stderr
     assert "jupyter lab --OAIKit.model" in done.stderr
 
@@ -124,7 +134,10 @@ def test_connect_to_a_url(server: Server) -> None:
 
 def test_the_extension_is_enabled() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "jupyter", "server", "extension", "list"], capture_output=True, text=True, env=os.environ
+        [sys.executable, "-m", "jupyter", "server", "extension", "list"],
+        capture_output=True,
+        text=True,
+        env=os.environ,
     )
     assert "oaikit_server" in done.stderr + done.stdout
     assert "OK" in (done.stderr + done.stdout).split("oaikit_server", 1)[1][:200]

@@ -27,10 +27,14 @@ def in_openais_shape(answer: Answer) -> dict[str, Any]:
     return error
 
 
-@pytest.mark.parametrize("path", ["v1/models", "v1/chat/completions", "api/status", "api/load", "metrics", "no/such"])
+@pytest.mark.parametrize(
+    "path", ["v1/models", "v1/chat/completions", "api/status", "api/load", "metrics", "no/such"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("key", [None, "sk-wrong"])
-def test_without_the_right_key_everything_is_401(server: Server, path: str, method: str, key: str | None) -> None:
+def test_without_the_right_key_everything_is_401(
+    server: Server, path: str, method: str, key: str | None
+) -> None:
     answer = server.request(method, f"oaikit/{path}", CHAT if method == "POST" else None, key=key)
     assert answer.status == 401
     assert in_openais_shape(answer)["code"] == "invalid_api_key"
@@ -99,7 +103,9 @@ def test_a_method_that_vllm_does_not_have_is_405(server: Server) -> None:
     ids=lambda body: body[:30],
 )
 def test_a_malformed_body_is_400(server: Server, body: bytes) -> None:
-    answer = server.request("POST", "oaikit/v1/chat/completions", body, headers={"Content-Type": "application/json"})
+    answer = server.request(
+        "POST", "oaikit/v1/chat/completions", body, headers={"Content-Type": "application/json"}
+    )
     assert answer.status == 400, answer.body
     assert in_openais_shape(answer)["type"] == "invalid_request_error"
 
@@ -128,7 +134,9 @@ def login(server: Server) -> str:
 def test_a_cookie_needs_the_xsrf_token(server: Server) -> None:
     cookies = login(server)
     assert server.request("GET", "oaikit/v1/models", key=None, headers={"Cookie": cookies}).status == 200
-    refused = server.request("POST", "oaikit/v1/chat/completions", CHAT, key=None, headers={"Cookie": cookies})
+    refused = server.request(
+        "POST", "oaikit/v1/chat/completions", CHAT, key=None, headers={"Cookie": cookies}
+    )
     assert refused.status == 403
     in_openais_shape(refused)
     xsrf = next(part.split("=", 1)[1] for part in cookies.split("; ") if part.startswith("_xsrf"))
@@ -205,7 +213,9 @@ def test_a_bad_load_leaves_the_engine_alone(server: Server) -> None:
 
 def test_a_slow_reader_loses_nothing(server: Server) -> None:
     connection = server.connection()
-    body = json.dumps({"model": SERVED, "prompt": "The", "max_tokens": 1500, "stream": True, "ignore_eos": True})
+    body = json.dumps(
+        {"model": SERVED, "prompt": "The", "max_tokens": 1500, "stream": True, "ignore_eos": True}
+    )
     headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
     connection.request("POST", f"{server.path}oaikit/v1/completions", body, headers)
     time.sleep(3)

@@ -22,7 +22,13 @@ class Streaming:
         self.body, self.ended_at = b"", 0.0
         connection = server.connection()
         headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
-        body = {"model": "tiny", "prompt": "The", "max_tokens": max_tokens, "ignore_eos": True, "stream": True}
+        body = {
+            "model": "tiny",
+            "prompt": "The",
+            "max_tokens": max_tokens,
+            "ignore_eos": True,
+            "stream": True,
+        }
         connection.request("POST", f"{server.path}oaikit/v1/completions", json.dumps(body), headers)
         self.thread = threading.Thread(target=self._read, args=(connection,), daemon=True)
         self.thread.start()
@@ -120,7 +126,9 @@ def test_load_unload_and_failures(model: Path, tmp_path: Path) -> None:
         broken = tmp_path / "broken"
         broken.mkdir()
         for file in model.iterdir():
-            (broken / file.name).write_bytes(file.read_bytes() if file.suffix != ".safetensors" else b"not weights")
+            (broken / file.name).write_bytes(
+                file.read_bytes() if file.suffix != ".safetensors" else b"not weights"
+            )
         assert server.request("POST", "oaikit/api/load", {"model": str(broken)}).status == 202
         failed = wait_until(lambda: (s := server.status())["state"] == "failed" and s, 120)
         assert "header" in failed["error"].lower() or "safetensor" in failed["error"].lower(), failed["error"]
@@ -129,7 +137,11 @@ def test_load_unload_and_failures(model: Path, tmp_path: Path) -> None:
         assert refused.json["error"]["code"] == "engine_failed"
         assert failed["error"] in refused.json["error"]["message"]
 
-        wanted = {"model": str(model), "served_model_name": ["tiny", "small"], "engine_args": {"max_model_len": 512}}
+        wanted = {
+            "model": str(model),
+            "served_model_name": ["tiny", "small"],
+            "engine_args": {"max_model_len": 512},
+        }
         begun = server.request("POST", "oaikit/api/load", wanted)
         assert begun.status == 202
         assert begun.json["state"] == "loading"

@@ -22,7 +22,12 @@ def said(server: Server) -> dict:
         pytest.skip("Node is not installed")
     if not (FOLDER / "node_modules").exists():
         pytest.skip("tests/server/node has no node_modules; `make test` installs them")
-    environment = {**os.environ, "OPENAI_BASE_URL": server.v1, "OPENAI_API_KEY": server.token, "MODEL": SERVED}
+    environment = {
+        **os.environ,
+        "OPENAI_BASE_URL": server.v1,
+        "OPENAI_API_KEY": server.token,
+        "MODEL": SERVED,
+    }
     done = subprocess.run(
         [node, "client.mjs"], cwd=FOLDER, env=environment, capture_output=True, text=True, timeout=120
     )

@@ -18,7 +18,11 @@ USED = [
     ("vllm.engine.arg_utils", "AsyncEngineArgs", None),
     ("vllm.engine.arg_utils", "AsyncEngineArgs.from_cli_args", ("args",)),
     ("vllm.engine.arg_utils", "AsyncEngineArgs.create_engine_config", ("usage_context",)),
-    ("vllm.entrypoints.launchers.api_server.app_state", "init_app_state", ("engine_client", "state", "args", "supported_tasks")),
+    (
+        "vllm.entrypoints.launchers.api_server.app_state",
+        "init_app_state",
+        ("engine_client", "state", "args", "supported_tasks"),
+    ),
     ("vllm.entrypoints.launchers.app", "build_app", ("args", "supported_tasks", "model_config")),
     ("vllm.entrypoints.launchers.cli_args", "make_arg_parser", ("parser",)),
     ("vllm.entrypoints.launchers.launcher", "validate_api_server_args", ("args",)),

@@ -124,9 +124,18 @@ def test_a_reply_before_its_first_chunk():
 @pytest.mark.parametrize(
     ("reply", "rate"),
     [
-        (Reply(texts=["x"], usage=Usage(1, 11), ttft_s=1.0, latency_s=6.0), 2.0),  # 10 tokens after the first in 5 s
-        (Reply(texts=["x", "y"], usage=Usage(1, 12), ttft_s=1.0, latency_s=6.0), 2.0),  # each choice has a first
-        (Reply(texts=["x"], usage=Usage(1, 10), latency_s=5.0), 2.0),  # not streamed: all tokens, all the time
+        (
+            Reply(texts=["x"], usage=Usage(1, 11), ttft_s=1.0, latency_s=6.0),
+            2.0,
+        ),  # 10 tokens after the first in 5 s
+        (
+            Reply(texts=["x", "y"], usage=Usage(1, 12), ttft_s=1.0, latency_s=6.0),
+            2.0,
+        ),  # each choice has a first
+        (
+            Reply(texts=["x"], usage=Usage(1, 10), latency_s=5.0),
+            2.0,
+        ),  # not streamed: all tokens, all the time
         (Reply(texts=["x"], usage=Usage(1, 1), ttft_s=1.0, latency_s=1.5), None),  # nothing after the first
         (Reply(texts=["x"], usage=Usage(), ttft_s=1.0, latency_s=6.0), None),  # a server that sends no usage
     ],
@@ -240,7 +249,7 @@ def stream(producer: Producer, loop: LoopThread) -> Stream:
     return Stream(producer, loop, streamed=True)
 
 
-def promptly(function, seconds: float = 5.0):
+def promptly(function, seconds: float = 3.0):
     """What a function returns that must not hang; in a thread, so that the test ends if it does."""
     results = []
     thread = threading.Thread(target=lambda: results.append(function()), daemon=True)
@@ -294,14 +303,13 @@ def test_a_stream_that_was_read_to_its_end_can_be_asked_again(loop):
 
 def test_two_streams_at_once_on_one_loop(loop):
     """Each waits for the other's first piece: one after the other they would never end."""
-    seen = {name: threading.Event() for name in "ab"}
+    seen = {name: asyncio.Event() for name in "ab"}
 
     def producer(own: str, other: str):
         async def events():
             yield chat_chunk({"content": own})
             seen[own].set()
-            while not seen[other].is_set():
-                await asyncio.sleep(0.001)
+            await seen[other].wait()
             yield chat_chunk({"content": own.upper()})
 
         return events
@@ -349,7 +357,7 @@ def test_a_stream_closed_before_its_request_began_ends(loop):
     loop.call(time.sleep, 0.2)  # the loop is busy: an engine's is, while it loads
     answer = stream(Producer(texts("a")), loop)
     answer.close()
-    assert promptly(lambda: list(answer), 2.0) == []
+    assert promptly(lambda: list(answer)) == []
 
 
 @pytest.mark.parametrize("leave", ["break", "with", "exception"])

@@ -33,10 +33,12 @@ class Client:
 
     def __init__(self) -> None:
         self.messages: list[dict] = []
+        self.began = asyncio.Event()
 
     async def __call__(self, message) -> None:
         await asyncio.sleep(0)  # a real client makes the app wait, too
         self.messages.append(dict(message))
+        self.began.set()
 
     @property
     def status(self) -> int:
@@ -200,7 +202,7 @@ def test_an_app_that_ignores_a_disconnect_is_cancelled(monkeypatch):
         call.disconnect()
         await asyncio.sleep(0.05)
         assert app.outcome == "running", "it has its time to clean up"
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait([task], timeout=2)
         assert app.outcome == "cancelled"
         assert client.events == ['{"n": 1}']
 
@@ -253,7 +255,7 @@ def test_an_engine_that_fails_takes_the_app_with_it(monkeypatch):
         _, call, task = begin(app)
         await app.began.wait()
         await call.fail(EngineCrashedError("EngineCore died"))
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait([task], timeout=2)
         assert app.outcome == "cancelled"
 
     asyncio.run(scenario())
@@ -302,8 +304,7 @@ def test_starlette_notices_a_disconnect_while_it_waits_for_the_first_token():
     async def scenario() -> float:
         response = responses.StreamingResponse(tokens(), media_type="text/event-stream")
         client, call, task = begin(response)
-        while not client.messages:
-            await asyncio.sleep(0.001)
+        await client.began.wait()
         began = time.perf_counter()
         call.disconnect()
         await asyncio.wait_for(task, 5)
@@ -320,7 +321,10 @@ def test_starlette_reads_the_scope():
     async def app(scope, receive, send) -> None:
         request = requests.Request(scope, receive)
         seen.update(
-            method=request.method, path=request.url.path, query=dict(request.query_params), key=request.headers["x-a"]
+            method=request.method,
+            path=request.url.path,
+            query=dict(request.query_params),
+            key=request.headers["x-a"],
         )
         seen["json"] = await request.json()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -57,7 +56,9 @@ def test_a_line_that_is_half_written_is_left_for_later(report):
 
 def test_a_report_that_is_not_there_is_empty(tmp_path):
     assert _child.read(str(tmp_path / "none")) == []
-    _child.append(str(tmp_path / "gone" / "report"), {"phase": "x"})  # the load was broken off: no error either
+    _child.append(
+        str(tmp_path / "gone" / "report"), {"phase": "x"}
+    )  # the load was broken off: no error either
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ import json, logging, multiprocessing, os, sys
 from oaikit.engine import _child
 
 def state():
-    return {"session": os.getsid(0), "handlers": len(logging.getLogger("vllm").handlers)}
+    return {"group": os.getpgid(0), "handlers": len(logging.getLogger("vllm").handlers)}
 
 def child():
     before = state()
@@ -134,7 +135,7 @@ def test_install_touches_only_children_of_oaikits_engine(report):
     assert foreign[0] == foreign[1], "a child of somebody else's engine"
     assert main[0] == main[1], "a main process, such as a kernel of the server"
     assert own[1]["handlers"] == own[0]["handlers"] + 1, "once, however often vLLM calls it"
-    assert own[1]["session"] != own[0]["session"], "Ctrl-C in the terminal is not for the engine"
+    assert own[1]["group"] != own[0]["group"], "Ctrl-C in the terminal is not for the engine"
     assert entries(report, "phase") == ["loading weights"]
 
 

@@ -12,7 +12,6 @@ import pytest
 import oaikit.engine
 from oaikit.engine import EngineHost, EngineSpec, State, _child
 from oaikit.engine.call import http_scope
-from oaikit.engine.host import _Crash
 from oaikit.errors import EngineFailedError, EngineLoadingError, EngineStoppedError
 
 SPEC = EngineSpec("some/model", ("chat", "default"), {"max_model_len": 512})
@@ -71,7 +70,9 @@ def test_a_request_without_an_engine_is_refused(host):
 def test_the_arguments_of_a_spec():
     assert EngineSpec("m").engine_arguments() == {}
     assert SPEC.engine_arguments() == {"max_model_len": 512, "served_model_name": ["chat", "default"]}
-    assert SPEC.options == {"max_model_len": 512}, "the spec itself is as it was: it is used again after a crash"
+    assert SPEC.options == {"max_model_len": 512}, (
+        "the spec itself is as it was: it is used again after a crash"
+    )
 
 
 # -- loading -----------------------------------------------------------------------------------------------------------
@@ -80,7 +81,11 @@ def test_the_arguments_of_a_spec():
 def test_a_load_shows_its_progress(host, tmp_path):
     host._begin(SPEC)
     first = host.status()
-    assert (first.state, first.model, first.served_names) == (State.LOADING, "some/model", ("chat", "default"))
+    assert (first.state, first.model, first.served_names) == (
+        State.LOADING,
+        "some/model",
+        ("chat", "default"),
+    )
     host._phase("starting EngineCore")
     host._report = str(tmp_path / "report")
     assert host.status().progress.phase == "starting EngineCore"
@@ -98,7 +103,9 @@ def test_waiting_for_a_load_has_an_end(host):
         with pytest.raises(TimeoutError):
             wait_until_ready(host, timeout_s)
         assert time.monotonic() - began < 1.0
-    assert host.status().state is State.LOADING, "who gives up waiting does not break off the load of the others"
+    assert host.status().state is State.LOADING, (
+        "who gives up waiting does not break off the load of the others"
+    )
 
 
 def test_requests_during_a_load_are_told_to_try_again(host):
@@ -177,7 +184,7 @@ def test_the_status_is_json_in_every_state(host, no_vllm):
 
 def crash(host: EngineHost) -> float | None:
     host._begin(SPEC)
-    return host._pause_before_restart(_Crash("vLLM's EngineCore process was killed by signal 9"))
+    return host._pause_before_restart("vLLM's EngineCore process was killed by signal 9")
 
 
 def test_the_engine_is_restarted_three_times_each_time_later(host):
@@ -203,7 +210,7 @@ def test_requests_that_wait_for_a_restart_learn_that_there_is_none(host):
     for _ in range(3):
         crash(host)
     outcome = host._begin(SPEC)
-    host._pause_before_restart(_Crash("it died"))
+    host._pause_before_restart("it died")
     assert isinstance(outcome.exception(0), EngineFailedError)
     assert "it died" in str(outcome.exception(0))
 

@@ -56,7 +56,9 @@ def test_the_version_is_the_installed_one():
 def test_type_checkers_see_the_same_names():
     """The lazy attributes are declared once more under TYPE_CHECKING, for editors."""
     source = Path(oaikit.__file__).read_text()
-    assert set(re.findall(r"^    from [\w.]+ import \w+ as (\w+)$", source, re.MULTILINE)) == set(oaikit.__all__)
+    assert set(re.findall(r"^    from [\w.]+ import \w+ as (\w+)$", source, re.MULTILINE)) == set(
+        oaikit.__all__
+    )
 
 
 # -- the cost of importing ---------------------------------------------------------------------------------------------

@@ -157,7 +157,9 @@ def test_everything_else_is_closed(path):
 def test_oaikits_own_routes():
     own = {"api/status": StatusHandler, "api/load": LoadHandler, "api/unload": UnloadHandler}
     assert {path: handler_of(f"/oaikit/{path}") for path in own} == own
-    assert handler_of("/oaikit/metrics") is MetricsHandler, "ours, without Jupyter's own metrics; not the app's"
+    assert handler_of("/oaikit/metrics") is MetricsHandler, (
+        "ours, without Jupyter's own metrics; not the app's"
+    )
     assert handler_of("/oaikit") is UnknownHandler
 
 
@@ -171,7 +173,9 @@ def test_every_route_of_the_installed_vllm_is_known_here():
     vllm = importlib.util.find_spec("vllm")
     if vllm is None:
         pytest.skip("vLLM is not installed")
-    pattern = re.compile(r"""(?:router|app)\.(?:get|post|put|delete|patch|websocket|api_route)\(\s*"(/[^"]*)""")
+    pattern = re.compile(
+        r"""(?:router|app)\.(?:get|post|put|delete|patch|websocket|api_route)\(\s*"(/[^"]*)"""
+    )
     entrypoints = Path(vllm.submodule_search_locations[0]) / "entrypoints"
     routes = {route for path in entrypoints.rglob("*.py") for route in pattern.findall(path.read_text())}
     examples = {re.sub(r"\{\w+\}", "resp_0a1b-2c", route) for route in routes}
