@@ -59,6 +59,16 @@ class Server:
         parts = urlsplit(self.url)
         return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
 
+    def listens(self) -> bool:
+        connection = self.connection()
+        try:
+            connection.connect()
+        except ConnectionRefusedError:
+            return False
+        finally:
+            connection.close()
+        return True
+
     def request(
         self,
         method: str,
@@ -183,6 +193,7 @@ def jupyter_server(folder: Path, *options: str, base_url: str = "/") -> Iterator
     server = Server(process, "", token, log, folder)
     try:
         server.url = wait_until(lambda: _announced_url(folder / "runtime", process, log), 60)
+        wait_until(server.listens, 20)  # the URL is announced a moment earlier
         yield server
     finally:
         server.stop()

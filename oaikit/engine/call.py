@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from oaikit.errors import EngineError, OAIKitError
+from oaikit.errors import EngineCrashedError, EngineError, OAIKitError
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -41,6 +41,15 @@ def http_scope(method: str, path: str, query: bytes, headers: list[tuple[bytes, 
     }
 
 
+# How vLLM begins the event with which it ends a stream that failed.
+_ERROR_EVENT = b'data: {"error"'
+
+
+def crashed(cause: str) -> EngineCrashedError:
+    """What the clients of an engine that died are told."""
+    return EngineCrashedError(f"the engine crashed while it worked on this request: {cause}")
+
+
 def sse_error(error: OAIKitError) -> bytes:
     """The end of a stream that failed: an error event, and the ``[DONE]`` that clients wait for."""
     return b"data: " + json.dumps(error.body()).encode() + b"\n\ndata: [DONE]\n\n"
@@ -60,13 +69,15 @@ class Call:
         self._task: asyncio.Task[None] | None = None
         self._started = self._complete = self._is_stream = False
 
-    async def run(self, app: Callable[..., Awaitable[None]]) -> None:
-        """Let the app answer; if it fails, answer for it."""
-        self._task = asyncio.current_task()
+    async def run(
+        self, app: Callable[..., Awaitable[None]], cause_of_death: Callable[[], str | None]
+    ) -> None:
+        """Let the app answer; if it fails, answer for it. ``cause_of_death`` says why the engine is dead, if it is."""
+        self._task, self._cause_of_death = asyncio.current_task(), cause_of_death
         if self._disconnected.is_set():
             return
         try:
-            await app(self._scope, self._receive, self._send)
+            await app(self._scope, self._receive, self._send_of_app)
         except asyncio.CancelledError:
             if not self._disconnected.is_set():
                 raise
@@ -109,6 +120,14 @@ class Call:
             return {"type": "http.request", "body": body, "more_body": False}
         await self._disconnected.wait()
         return {"type": "http.disconnect"}
+
+    async def _send_of_app(self, message: Message) -> None:
+        """What the app sends. Of an engine that died it only knows an internal error."""
+        failed = message.get("status", 0) >= 500 or message.get("body", b"").startswith(_ERROR_EVENT)
+        if failed and (cause := self._cause_of_death()):
+            await self.fail(crashed(cause))
+        else:
+            await self._send(message)
 
     async def _send(self, message: Message) -> None:
         if self._complete:

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from oaikit._loop import LoopThread
 from oaikit.engine import _child
-from oaikit.engine.call import Call, Send
+from oaikit.engine.call import Call, Send, crashed
 from oaikit.engine.state import EngineSpec, EngineStatus, Progress, State
 from oaikit.errors import (
-    EngineCrashedError,
     EngineFailedError,
     EngineLoadingError,
     EngineStoppedError,
@@ -256,7 +255,7 @@ class EngineHost:
                 try:
                     crash = await self._watch(engine, stop)
                     if crash:
-                        error = EngineCrashedError(f"the engine crashed on this request or another: {crash}")
+                        error = crashed(crash)
                         self._begin(spec)  # before the clients know: who tries again waits for the restart
                 finally:
                     self._engine = None
@@ -309,7 +308,7 @@ class EngineHost:
             if self._engine is None:
                 await call.refuse(self._unavailable())
             else:
-                await call.run(self._engine.app)
+                await call.run(self._engine.app, self._engine.cause_of_death)
         finally:
             self._calls.discard(call)
             if ended is not None:

@@ -103,7 +103,7 @@ class Bridge:
             if self._rest is not None:
                 await self._rest
             if self._direct is not None and self._written == self._received and message.get("more_body"):
-                self._outgoing.append(message.get("body", b""))
+                self._outgoing.append(dialect.openai_event(message.get("body", b"")))
                 self._turn.send_at_its_end(self)
                 return
             if self._outgoing:
@@ -189,7 +189,7 @@ class Bridge:
                     else dialect.openai_error(self._handler.get_status(), b"".join(self._error_body))
                 )
             if body:
-                chunks.append(body)
+                chunks.append(dialect.openai_event(body) if self._is_event_stream else body)
         return chunks, count, more
 
     def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 # https://platform.openai.com/docs/guides/error-codes: the type says whose fault it is.
 _CLIENT_ERROR, _SERVER_ERROR = "invalid_request_error", "server_error"
+_ERROR_EVENT = b'data: {"error"'
 _CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 
 
@@ -27,6 +28,16 @@ def openai_error(status: int, body: bytes) -> bytes:
     return json.dumps(
         {"error": {"message": message, "type": type_, "param": error.get("param"), "code": code}}
     ).encode()
+
+
+def openai_event(body: bytes) -> bytes:
+    """Part of an event stream, with the error that it may begin with in OpenAI's shape."""
+    if not body.startswith(_ERROR_EVENT):
+        return body
+    event, end, rest = body.partition(b"\n\n")
+    error = _error_fields(event.removeprefix(b"data: "))
+    status = error["code"] if isinstance(error.get("code"), int) else 500
+    return b"data: " + openai_error(status, event.removeprefix(b"data: ")) + end + rest
 
 
 def _error_fields(body: bytes) -> dict[str, Any]:

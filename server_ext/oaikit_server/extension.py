@@ -110,3 +110,6 @@ class OAIKit(ExtensionApp):
             [self.served_model_name] if isinstance(self.served_model_name, str) else self.served_model_name
         )
         return EngineSpec(self.model, tuple(name for name in names if name), dict(self.engine_args))
+
+
+main = OAIKit.launch_instance  # `jupyter oaikit`: a server with the extension; `--help-all` has the settings

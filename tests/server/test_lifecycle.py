@@ -78,7 +78,8 @@ def test_a_crash_is_told_at_once_and_mended(model: Path, tmp_path: Path) -> None
         core.kill()
         error = stream.error()
         assert stream.ended_at - killed < 1
-        assert error["code"] == "engine_crashed" or error["type"] == "server_error"
+        assert (error["type"], error["code"]) == ("server_error", "engine_crashed")
+        assert "signal 9" in error["message"]
         status = server.status()
         assert status["state"] == "loading"
         assert "signal 9" in status["error"]

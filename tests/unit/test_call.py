@@ -67,7 +67,7 @@ class Client:
 def begin(app, body: bytes = b"{}") -> tuple[Client, Call, asyncio.Task]:
     client = Client()
     call = Call(http_scope("POST", "/v1/completions", b"", []), body, client)
-    return client, call, asyncio.create_task(call.run(app))
+    return client, call, asyncio.create_task(call.run(app, lambda: None))
 
 
 def answer_of(app, body: bytes = b"{}") -> Client:
@@ -330,7 +330,7 @@ def test_starlette_reads_the_scope():
 
     async def scenario() -> None:
         scope = http_scope("POST", "/v1/models", b"a=1&b=%20", [(b"x-a", b"1")])
-        await Call(scope, b'{"n": 1}', Client()).run(app)
+        await Call(scope, b'{"n": 1}', Client()).run(app, lambda: None)
 
     asyncio.run(scenario())
     assert seen == {
