@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from oaikit._loop import LoopThread
@@ -73,6 +74,7 @@ class EngineHost:
         self._phases: list[tuple[str, float]] = []
         self._report: str | None = None
         self._ready_at = 0.0
+        self._spec: EngineSpec | None = None
         self._stop: _StopSignal | None = None
         self._life: asyncio.Task[None] | None = None
         self._engine: RunningEngine | None = None
@@ -240,6 +242,7 @@ class EngineHost:
 
     async def _serve(self, spec: EngineSpec, stop: _StopSignal) -> str | None:
         """One engine, from its load to its end. Returns how it crashed, or None when it was stopped."""
+        self._spec = spec
         self._phase("importing vLLM")
         adapter = await asyncio.to_thread(_import_adapter)
         self._status = replace(self._status, device=adapter.device_name(), vllm_version=adapter.VERSION)
@@ -256,7 +259,6 @@ class EngineHost:
                     crash = await self._watch(engine, stop)
                     if crash:
                         error = crashed(crash)
-                        self._begin(spec)  # before the clients know: who tries again waits for the restart
                 finally:
                     self._engine = None
                     await self._end_calls(error)
@@ -288,10 +290,20 @@ class EngineHost:
 
     async def _watch(self, engine: RunningEngine, stop: _StopSignal) -> str | None:
         while not stop.asked:
-            if cause := engine.cause_of_death():
+            if cause := self._cause_of_death(engine):
                 return cause
             await stop.wait(_WATCH_S)
         return None
+
+    def _cause_of_death(self, engine: RunningEngine) -> str | None:
+        """Why the engine is dead, or None while it lives. Who notices first changes the state, before clients know:
+        one that tries again has to wait for the restart."""
+        cause = engine.cause_of_death()
+        if cause and self._engine is engine and self._spec is not None:
+            self._engine = None
+            self._begin(self._spec)
+            self._status = replace(self._status, error=cause)
+        return cause
 
     async def _end_calls(self, error: OAIKitError) -> None:
         """Every request in flight gets its error before the engine goes."""
@@ -308,7 +320,7 @@ class EngineHost:
             if self._engine is None:
                 await call.refuse(self._unavailable())
             else:
-                await call.run(self._engine.app, self._engine.cause_of_death)
+                await call.run(self._engine.app, partial(self._cause_of_death, self._engine))
         finally:
             self._calls.discard(call)
             if ended is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -79,6 +81,7 @@ class OAIKit(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """The server listens now, so its URL is known."""
+        self._stop_on_interrupt(serverapp)
         url = url_path_join(serverapp.connection_url, "oaikit/v1")
         self._announced = settings.announce_server(url, self.service.key.value, openai=self.export_openai_env)
         if self.service.spec is None:
@@ -102,6 +105,16 @@ class OAIKit(ExtensionApp):
             self.log.warning(
                 "oaikit | the engine did not stop within %g s; its processes end with this one", _STOP_S
             )
+
+    def _stop_on_interrupt(self, serverapp: Any) -> None:
+        """Have SIGINT stop Jupyter as SIGTERM does.
+
+        With a terminal Jupyter asks first. Without one it leaves SIGINT to Python, whose KeyboardInterrupt ends the
+        event loop before any extension is told: streams would just break off.
+        """
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, lambda *_: serverapp.stop(from_signal=True))
 
     def _spec(self) -> EngineSpec | None:
         if not self.model:

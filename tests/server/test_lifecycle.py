@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Streaming:
         try:
             while piece := response.read1(65536):
                 self.body += piece
-        except OSError:
+        except (OSError, HTTPException):  # cut off
             pass
         self.ended_at = time.monotonic()
         response.close()
@@ -83,7 +83,6 @@ def test_a_crash_is_told_at_once_and_mended(model: Path, tmp_path: Path) -> None
         status = server.status()
         assert status["state"] == "loading"
         assert "signal 9" in status["error"]
-        assert status["restarts"] == 1
         assert complete(server) == 200  # waits for the restart
         assert server.status()["restarts"] == 1
 
