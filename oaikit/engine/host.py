@@ -346,8 +346,11 @@ class EngineHost:
         return pause
 
     def _fail_to_load(self, exc: Exception) -> None:
-        error = exc if isinstance(exc, OAIKitError) else EngineFailedError(f"{type(exc).__name__}: {exc}")
-        log.error("%s could not be loaded: %s", self._status.model, error, exc_info=exc)
+        if isinstance(exc, OAIKitError):
+            error, trace = exc, None
+        else:
+            error, trace = EngineFailedError(f"{type(exc).__name__}: {exc}"), exc
+        log.error("%s could not be loaded: %s", self._status.model, error, exc_info=trace)
         self._end(State.FAILED, error)
 
 

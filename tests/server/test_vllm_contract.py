@@ -7,8 +7,13 @@ import importlib
 import inspect
 from pathlib import Path
 
+import pytest
+
 import oaikit.engine
 from oaikit.engine import _child
+
+# vLLM and what it imports warn of things that are not ours to mend.
+pytestmark = pytest.mark.filterwarnings("default")
 
 ADAPTER = Path(oaikit.engine.__file__).with_name("_vllm.py")
 
