@@ -7,7 +7,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests.harness import SERVED, Server, jupyter_server
+from tests.harness import SERVED, Server, jupyter_server, run_in_kernel
 from tools import tiny_model
 
 
@@ -31,6 +31,12 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         running.wait_for("ready")
         running.engine_processes()
         yield running
+
+
+@pytest.fixture(scope="session")
+def kernel_key(server: Server) -> str:
+    """The key that the server's kernels have."""
+    return run_in_kernel(server, "import os; print(os.environ['OPENAI_API_KEY'])")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
+from jupyter_client import BlockingKernelClient
 
 SERVED = "tiny"  # the name that the shared server's model is served under
 READY_S = 150  # an engine starts in half a minute on two idle cores
@@ -207,3 +208,24 @@ def _announced_url(runtime: Path, process: subprocess.Popen[bytes], log: Path) -
         except ValueError:
             pass  # half written
     return None
+
+
+def run_in_kernel(server: Server, code: str) -> str:
+    """Run code in a new kernel of the server, as a notebook does. Returns what it printed."""
+    kernel = server.request("POST", "api/kernels", {"name": "python3"}).json
+    client = BlockingKernelClient()
+    client.load_connection_file(str(server.folder / "runtime" / f"kernel-{kernel['id']}.json"))
+    client.start_channels()
+    said: list[str] = []
+
+    def hear(message: dict[str, Any]) -> None:
+        said.append(message["content"].get("text", "") or "\n".join(message["content"].get("traceback", [])))
+
+    try:
+        client.wait_for_ready(timeout=60)
+        reply = client.execute_interactive(code, timeout=60, output_hook=hear)
+    finally:
+        client.stop_channels()
+        server.request("DELETE", f"api/kernels/{kernel['id']}")
+    assert reply["content"]["status"] == "ok", "".join(said)
+    return "".join(said).strip()

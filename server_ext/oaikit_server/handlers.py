@@ -175,6 +175,8 @@ class VLLMHandler(OAIKitHandler):
 class StatusHandler(OAIKitHandler):
     """``GET oaikit/api/status``: the engine's state, and what its scheduler does."""
 
+    accepts_key = True  # a notebook has only the key, and asks this first
+
     @allow_unauthenticated
     def get(self) -> None:
         """Answer at once, whatever the engine does."""

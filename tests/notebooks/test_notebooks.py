@@ -19,8 +19,8 @@ def test_there_are_notebooks() -> None:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_notebook_runs(server: Server, tmp_path: Path, notebook: Path) -> None:
-    variables = {"BASE_URL": server.v1, "API_KEY": server.token}
+def test_the_notebook_runs(server: Server, kernel_key: str, tmp_path: Path, notebook: Path) -> None:
+    variables = {"BASE_URL": server.v1, "API_KEY": kernel_key}
     environment = isolated_environment(tmp_path)
     environment |= {
         f"{prefix}_{name}": value for prefix in ("OAIKIT", "OPENAI") for name, value in variables.items()

@@ -7,15 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from jupyter_client import BlockingKernelClient
 from websocket import create_connection
 
 import oaikit as ok
 from oaikit.errors import ServerNotFoundError
-from tests.harness import SERVED, Server, isolated_environment
+from tests.harness import SERVED, Server, isolated_environment, run_in_kernel
 
 IN_A_NOTEBOOK = f"""
 import os, openai, oaikit as ok
@@ -27,41 +25,18 @@ assert ok.connect().chat("Hello", max_tokens=4).usage.completion_tokens == 4
 assert os.environ["OPENAI_BASE_URL"].endswith("/user/ada/oaikit/v1"), os.environ["OPENAI_BASE_URL"]
 assert "LD_PRELOAD" not in os.environ, os.environ["LD_PRELOAD"]
 assert not [name for name in os.environ if name.startswith("VLLM_") and name != "VLLM_NO_USAGE_STATS"]
-print(os.environ["OPENAI_API_KEY"])
+assert ok.connect().status()["state"] == "ready"
 """
 
 
-@pytest.fixture(scope="module")
-def kernel_key(server: Server) -> str:
-    """The key that a kernel of the server has, after it has been used there."""
-    kernel = server.request("POST", "api/kernels", {"name": "python3"}).json
-    client = BlockingKernelClient()
-    client.load_connection_file(str(server.folder / "runtime" / f"kernel-{kernel['id']}.json"))
-    client.start_channels()
-    said: list[str] = []
-    try:
-        client.wait_for_ready(timeout=60)
-
-        def hear(message: dict[str, Any]) -> None:
-            said.append(
-                message["content"].get("text", "") or "\n".join(message["content"].get("traceback", []))
-            )
-
-        reply = client.execute_interactive(IN_A_NOTEBOOK, timeout=60, output_hook=hear)
-        assert reply["content"]["status"] == "ok", "".join(said)
-    finally:
-        client.stop_channels()
-        server.request("DELETE", f"api/kernels/{kernel['id']}")
-    return "".join(said).strip()
-
-
-def test_a_new_notebook_needs_no_arguments(kernel_key: str) -> None:
-    assert kernel_key.startswith("sk-oaikit-")
+def test_a_new_notebook_needs_no_arguments(server: Server) -> None:
+    run_in_kernel(server, IN_A_NOTEBOOK)
 
 
 def test_its_key_is_for_answers_only(server: Server, kernel_key: str) -> None:
     assert server.request("GET", "oaikit/v1/models", key=kernel_key).status == 200
     assert server.request("GET", "oaikit/metrics", key=kernel_key).status == 200
+    assert server.request("GET", "oaikit/api/status", key=kernel_key).status == 200
     body = {"model": SERVED, "prompt": "The", "max_tokens": 2}
     assert server.request("POST", "oaikit/v1/completions", body, key=kernel_key).status == 200
     for path in ("oaikit/api/load", "oaikit/api/unload"):
