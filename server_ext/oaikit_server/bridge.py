@@ -12,17 +12,14 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
+from tornado.web import RequestHandler
 
 from oaikit.engine.call import Call, Message, http_scope
 from oaikit.engine.host import EngineHost
 from oaikit_server import dialect
-
-if TYPE_CHECKING:
-    from oaikit_server.handlers import VLLMHandler
 
 # The app waits when tornado has so many of its messages left to write.
 _HIGH_WATER = 64
@@ -61,7 +58,7 @@ class Bridge:
     all that it was given (`_written == _received`); else tornado's. Each counter has one writer.
     """
 
-    def __init__(self, handler: VLLMHandler, host: EngineHost, turn: Turn, write_timeout_s: float) -> None:
+    def __init__(self, handler: RequestHandler, host: EngineHost, turn: Turn, write_timeout_s: float) -> None:
         self._handler, self._host, self._turn = handler, host, turn
         self._write_timeout_s = write_timeout_s or None
         self._loop = asyncio.get_running_loop()
@@ -74,10 +71,10 @@ class Bridge:
         self._direct: socket.socket | None = None
         self._outgoing: list[bytes] = []  # for the direct socket; the engine's loop
         self._rest: asyncio.Task[None] | None = None  # sends what did not fit; the engine's loop
-        self._app_ended = False
+        self._silent = False  # nothing more goes to the direct socket; the engine's loop
         self._room = asyncio.Event()  # the engine's loop
         self._sending = asyncio.Lock()  # the engine's loop
-        self._writing = False
+        self._flushing: asyncio.Task[None] | None = None
         self._is_event_stream = False
         self._error_body: list[bytes] | None = None
         self._call: Call | None = None
@@ -126,7 +123,7 @@ class Bridge:
         """Write what has gathered to the client's socket; what does not fit goes out as the client reads."""
         body = b"".join(self._outgoing)
         self._outgoing.clear()
-        if not body or self._direct is None or self._app_ended:  # an empty chunk would be the end
+        if not body or self._direct is None or self._silent:  # an empty chunk would be the end
             return
         chunk = b"%x\r\n%b\r\n" % (len(body), body)
         try:
@@ -145,13 +142,14 @@ class Bridge:
             await asyncio.wait_for(sending, self._write_timeout_s)
             self._rest = None
         except BaseException as exc:  # half a chunk has been sent, so nothing may follow
+            self._silent = True
             self._loop.call_soon_threadsafe(self.disconnect)
             if not isinstance(exc, (OSError, TimeoutError)):
                 raise
 
     def _close_direct(self) -> None:
         """The app has ended."""
-        self._app_ended = True
+        self._silent = True
         if self._direct is not None:
             self._direct.close()
 
@@ -160,7 +158,7 @@ class Bridge:
     def _write_arrived(self) -> None:
         """Write all that has arrived in one go, unless a write is pending: its end comes back here."""
         self._posted = False  # before reading: a message that comes from here on posts again
-        if self._writing or self._ended.done():
+        if self._flushing is not None or self._ended.done():
             return
         chunks, count, more = self._take_arrived()
         if chunks:
@@ -168,8 +166,7 @@ class Bridge:
         if not more:
             self._end()  # tornado's finish() sends the rest, with a Content-Length if nothing was sent before
         elif count:
-            self._writing = True
-            asyncio.ensure_future(self._flush(count))  # noqa: RUF006 - it ends with the response
+            self._flushing = asyncio.create_task(self._flush(count))
 
     def _take_arrived(self) -> tuple[list[bytes], int, bool]:
         """The bytes to write, of how many messages they are, and whether there will be more."""
@@ -198,11 +195,12 @@ class Bridge:
         for name, value in headers:
             if name.lower() not in _FRAMING_HEADERS:
                 handler.set_header(name.decode("latin-1"), value.decode("latin-1"))
+            if name.lower() == b"content-type":
+                self._is_event_stream = value.startswith(b"text/event-stream")
         if status >= 400:
             self._error_body = []
             handler.set_header("Content-Type", "application/json")
-        elif handler.content_type().startswith("text/event-stream"):
-            self._is_event_stream = True
+        elif self._is_event_stream:
             self._stream.set_nodelay(True)  # else the kernel may hold a token back for 40 ms
             handler.set_header("Cache-Control", "no-cache")
             handler.set_header("X-Accel-Buffering", "no")  # proxies such as nginx would collect it into lumps
@@ -215,10 +213,10 @@ class Bridge:
             return
         if self._is_event_stream and self._direct is None and self._may_write_direct():
             self._direct = self._stream.socket.dup()  # of its own, so that nobody closes it under a write
-            if self._app_ended:
+            if self._silent:
                 self._direct.close()
         self._written += count
-        self._writing = False
+        self._flushing = None
         self._host.loop.call(self._room.set)
         self._write_arrived()
 

@@ -108,10 +108,6 @@ class OAIKitHandler(JupyterHandler):
             self.set_header(name, value)
         self.finish_json(error.body())
 
-    def content_type(self) -> str:
-        """The Content-Type that has been set."""
-        return str(self._headers.get("Content-Type", ""))
-
     def finish_json(self, answer: Any) -> None:
         """Answer with JSON."""
         self.set_header("Content-Type", "application/json")
