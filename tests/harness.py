@@ -21,7 +21,7 @@ import psutil
 from jupyter_client import BlockingKernelClient
 
 SERVED = "tiny"  # the name that the shared server's model is served under
-READY_S = 150  # an engine starts in half a minute on two idle cores
+READY_S = 250  # an engine starts in half a minute on two idle cores, and in many on busy ones
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Server:
     def path(self) -> str:
         return urlsplit(self.url).path
 
-    def connection(self, timeout: float = 60) -> http.client.HTTPConnection:
+    def connection(self, timeout: float = READY_S) -> http.client.HTTPConnection:
         parts = urlsplit(self.url)
         return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
 
