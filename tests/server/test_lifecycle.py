@@ -12,20 +12,20 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Server, jupyter_server, wait_until
+from tests.harness import READY_S, Server, jupyter_server, wait_until
 
 
 class Streaming:
     """A stream in flight, read on a thread of its own."""
 
-    def __init__(self, server: Server, max_tokens: int = 1900) -> None:
+    def __init__(self, server: Server) -> None:
         self.body, self.ended_at = b"", 0.0
         connection = server.connection()
         headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
         body = {
             "model": "tiny",
             "prompt": "The",
-            "max_tokens": max_tokens,
+            "max_tokens": 1900,
             "ignore_eos": True,
             "stream": True,
         }
@@ -108,7 +108,7 @@ def test_a_stopped_jupyter_leaves_no_engine(model: Path, tmp_path: Path, number:
 
 def test_sigterm_while_loading(model: Path, tmp_path: Path) -> None:
     with start(tmp_path, model) as server:
-        wait_until(server.engine_processes, 100)
+        wait_until(server.engine_processes, READY_S)
         server.signal(signal.SIGTERM)
         wait_until(lambda: not server.orphans(), 10)
         server.process.wait(10)
@@ -130,7 +130,7 @@ def test_load_unload_and_failures(model: Path, tmp_path: Path) -> None:
                 file.read_bytes() if file.suffix != ".safetensors" else b"not weights"
             )
         assert server.request("POST", "oaikit/api/load", {"model": str(broken)}).status == 202
-        failed = wait_until(lambda: (s := server.status())["state"] == "failed" and s, 120)
+        failed = wait_until(lambda: (s := server.status())["state"] == "failed" and s, READY_S)
         assert "header" in failed["error"].lower() or "safetensor" in failed["error"].lower(), failed["error"]
         refused = server.request("GET", "oaikit/v1/models")
         assert refused.status == 503
@@ -140,7 +140,7 @@ def test_load_unload_and_failures(model: Path, tmp_path: Path) -> None:
         wanted = {
             "model": str(model),
             "served_model_name": ["tiny", "small"],
-            "engine_args": {"max_model_len": 512},
+            "engine_args": {"max_model_len": 2000},
         }
         begun = server.request("POST", "oaikit/api/load", wanted)
         assert begun.status == 202
@@ -152,13 +152,16 @@ def test_load_unload_and_failures(model: Path, tmp_path: Path) -> None:
             phases.add((status["progress"] or {}).get("phase"))
             return bool(status["state"] == "ready")
 
-        wait_until(ready, 120)
+        wait_until(ready, READY_S)
         assert {"starting EngineCore", "loading weights"} <= phases, phases
         models = server.request("GET", "oaikit/v1/models").json["data"]
-        assert [(entry["id"], entry["max_model_len"]) for entry in models] == [("tiny", 512), ("small", 512)]
+        assert [(entry["id"], entry["max_model_len"]) for entry in models] == [
+            ("tiny", 2000),
+            ("small", 2000),
+        ]
         assert complete(server) == 200
 
-        stream = Streaming(server, max_tokens=400)
+        stream = Streaming(server)
         server.engine_processes()
         unloaded = server.request("POST", "oaikit/api/unload")
         assert unloaded.status == 200
