@@ -38,8 +38,8 @@ def install() -> None:
         return
     die_with_parent(parent.pid)
     # A group of its own: Ctrl-C in Jupyter's terminal asks Jupyter "shut down?", and must not have stopped the engine.
-    # Not a session of its own: Linux would schedule that as another group, to which vLLM's spinning does not yield
-    # (`man 7 sched`, autogroups). It cost a quarter of the throughput on two cores.
+    # Not a session of its own: Linux may schedule that as another group, to which vLLM's spinning does not yield
+    # (`man 7 sched`, autogroups).
     with suppress(OSError):
         os.setpgid(0, 0)
     logger = logging.getLogger("vllm")
