@@ -23,9 +23,9 @@ def llm(model: Path) -> Iterator[ok.Engine]:
     with ok.Engine(str(model), max_model_len=1024, served_model_name="here") as engine:
         assert {name for name in os.environ if os.environ.get(name) != before.get(name)} == set()
         yield engine
-        processes = [
-            p for p in psutil.Process().children(recursive=True) if "VLLM::" in " ".join(p.cmdline())
-        ]
+        # Only this process's own: the shared server has an engine too.
+        cores = [p for p in psutil.Process().children() if "EngineCore" in " ".join(p.cmdline())]
+        processes = [process for core in cores for process in (core, *core.children())]
         assert processes
     assert not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 

@@ -96,13 +96,13 @@ def test_connect_says_what_to_start(server: Server, tmp_path: Path) -> None:
 
 
 def test_connect_to_a_url(server: Server) -> None:
-    llm = ok.connect(server.v1, api_key=server.token)
-    assert llm.models() == [SERVED]
-    assert llm.status()["state"] == "ready"
-    assert llm.openai.models.list().data[0].id == SERVED
-    assert llm.complete("The", max_tokens=3).usage.completion_tokens == 3
-    with pytest.raises(ok.OAIKitError, match="temperature"):
-        llm.chat("Hello", temperature=9)
+    with ok.connect(server.v1, api_key=server.token) as llm:
+        assert llm.models() == [SERVED]
+        assert llm.status()["state"] == "ready"
+        assert llm.openai.models.list().data[0].id == SERVED
+        assert llm.complete("The", max_tokens=3).usage.completion_tokens == 3
+        with pytest.raises(ok.OAIKitError, match="temperature"):
+            llm.chat("Hello", temperature=9)
     with pytest.raises(ServerNotFoundError, match="does not answer"):
         ok.connect("http://127.0.0.1:9/v1").chat("Hello")
 

@@ -84,7 +84,7 @@ def test_installed_version_is_the_project_version() -> None:
 def test_entry_points_resolve() -> None:
     declared = {
         (group, name, target)
-        for group, entries in PROJECT["entry-points"].items()
+        for group, entries in {**PROJECT["entry-points"], "console_scripts": PROJECT["scripts"]}.items()
         for name, target in entries.items()
     }
     installed = {
