@@ -42,7 +42,7 @@ def http_scope(method: str, path: str, query: bytes, headers: list[tuple[bytes, 
 
 
 # How vLLM begins the event with which it ends a stream that failed.
-_ERROR_EVENT = b'data: {"error"'
+ERROR_EVENT = b'data: {"error"'
 
 
 def crashed(cause: str) -> EngineCrashedError:
@@ -123,7 +123,7 @@ class Call:
 
     async def _send_of_app(self, message: Message) -> None:
         """What the app sends. Of an engine that died it only knows an internal error."""
-        failed = message.get("status", 0) >= 500 or message.get("body", b"").startswith(_ERROR_EVENT)
+        failed = message.get("status", 0) >= 500 or message.get("body", b"").startswith(ERROR_EVENT)
         if failed and (cause := self._cause_of_death()):
             await self.fail(crashed(cause))
         else:

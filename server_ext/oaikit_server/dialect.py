@@ -7,9 +7,10 @@ from http import HTTPStatus
 from http.client import responses
 from typing import Any
 
+from oaikit.engine.call import ERROR_EVENT
+
 # https://platform.openai.com/docs/guides/error-codes: the type says whose fault it is.
 _CLIENT_ERROR, _SERVER_ERROR = "invalid_request_error", "server_error"
-_ERROR_EVENT = b'data: {"error"'
 _CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 
 
@@ -32,7 +33,7 @@ def openai_error(status: int, body: bytes) -> bytes:
 
 def openai_event(body: bytes) -> bytes:
     """Part of an event stream, with the error that it may begin with in OpenAI's shape."""
-    if not body.startswith(_ERROR_EVENT):
+    if not body.startswith(ERROR_EVENT):
         return body
     event, end, rest = body.partition(b"\n\n")
     error = _error_fields(event.removeprefix(b"data: "))
