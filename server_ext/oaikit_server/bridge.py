@@ -1,14 +1,12 @@
 """From tornado into the engine's ASGI app, and back.
 
-The app's messages come in on the engine's loop. The head of a response and its end go out through tornado. Between
-them, the events of a stream are written from the engine's loop straight to the client's socket: through tornado each
-token would cost a wake-up of Jupyter's loop and a hand-over of the GIL, more than generating it costs vLLM.
+The app's messages come in on the engine's loop. The head of a response and its end go out through tornado; between
+them, the events of a stream are written from the engine's loop straight to the client's socket (direct.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections import deque
 from collections.abc import Iterable
@@ -20,6 +18,7 @@ from tornado.web import RequestHandler
 from oaikit.engine.call import Call, Message, http_scope
 from oaikit.engine.host import EngineHost
 from oaikit_server import dialect
+from oaikit_server.direct import DirectWriter, Turn
 
 # The app waits when tornado has so many of its messages left to write.
 _HIGH_WATER = 64
@@ -30,31 +29,10 @@ _PRIVATE_HEADERS = frozenset({"authorization", "cookie"})
 _FRAMING_HEADERS = frozenset({b"connection", b"content-length", b"date", b"server", b"transfer-encoding"})
 
 
-class Turn:
-    """What the streams have to send in one turn of the engine's loop, sent together at its end.
-
-    Every send wakes a client. Between two streams' tokens that would hand the core to the client, again and again.
-    """
-
-    def __init__(self) -> None:
-        self._bridges: list[Bridge] = []
-
-    def send_at_its_end(self, bridge: Bridge) -> None:
-        """On the engine's loop."""
-        if not self._bridges:
-            asyncio.get_running_loop().call_soon(self._send)
-        self._bridges.append(bridge)
-
-    def _send(self) -> None:
-        bridges, self._bridges = self._bridges, []
-        for bridge in bridges:
-            bridge.send_outgoing()
-
-
 class Bridge:
     """One request of a tornado handler, answered by the engine's app.
 
-    Who may write to the socket: the engine's loop, when it has a socket of its own (`_direct`) and tornado has written
+    Who may write to the client: the engine's loop, when it has a writer of its own (`_direct`) and tornado has written
     all that it was given (`_written == _received`); else tornado's. Each counter has one writer.
     """
 
@@ -68,10 +46,8 @@ class Bridge:
         self._received = 0  # messages given to tornado; counted on the engine's loop
         self._written = 0  # of these, messages that tornado has written; counted on tornado's
         self._posted = False
-        self._direct: socket.socket | None = None
-        self._outgoing: list[bytes] = []  # for the direct socket; the engine's loop
-        self._rest: asyncio.Task[None] | None = None  # sends what did not fit; the engine's loop
-        self._silent = False  # nothing more goes to the direct socket; the engine's loop
+        self._direct: DirectWriter | None = None
+        self._app_ended = False  # the engine's loop
         self._room = asyncio.Event()  # the engine's loop
         self._sending = asyncio.Lock()  # the engine's loop
         self._flushing: asyncio.Task[None] | None = None
@@ -82,7 +58,7 @@ class Bridge:
     async def forward(self, path: str) -> None:
         """Pass the handler's request to the app, write the answer as it arrives, and return at its end."""
         request = self._handler.request
-        self._call = self._host.open(_scope(request, path), request.body, self._receive, self._close_direct)
+        self._call = self._host.open(_scope(request, path), request.body, self._receive, self._end_of_app)
         await self._ended
 
     def disconnect(self) -> None:
@@ -97,16 +73,12 @@ class Bridge:
     async def _receive(self, message: Message) -> None:
         """The app's ``send``. It waits while the client has too much left to read."""
         async with self._sending:  # the app's own messages come one by one; an error may come beside them
-            if self._rest is not None:
-                await self._rest
-            if self._direct is not None and self._written == self._received and message.get("more_body"):
-                self._outgoing.append(dialect.openai_event(message.get("body", b"")))
-                self._turn.send_at_its_end(self)
-                return
-            if self._outgoing:
-                self.send_outgoing()
-                if self._rest is not None:
-                    await self._rest
+            if self._direct is not None:
+                await self._direct.room()
+                if self._written == self._received and message.get("more_body"):
+                    self._direct.write(dialect.openai_event(message.get("body", b"")))
+                    return
+                await self._direct.flush()
             await self._give_to_tornado(message)
 
     async def _give_to_tornado(self, message: Message) -> None:
@@ -119,37 +91,8 @@ class Bridge:
             self._room.clear()
             await self._room.wait()
 
-    def send_outgoing(self) -> None:
-        """Write what has gathered to the client's socket; what does not fit goes out as the client reads."""
-        body = b"".join(self._outgoing)
-        self._outgoing.clear()
-        if not body or self._direct is None or self._silent:  # an empty chunk would be the end
-            return
-        chunk = b"%x\r\n%b\r\n" % (len(body), body)
-        try:
-            sent = self._direct.send(chunk)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._loop.call_soon_threadsafe(self.disconnect)
-            return
-        if sent < len(chunk):
-            self._rest = asyncio.create_task(self._send_rest(self._direct, chunk[sent:]))
-
-    async def _send_rest(self, client: socket.socket, rest: bytes) -> None:
-        try:
-            sending = asyncio.get_running_loop().sock_sendall(client, rest)
-            await asyncio.wait_for(sending, self._write_timeout_s)
-            self._rest = None
-        except BaseException as exc:  # half a chunk has been sent, so nothing may follow
-            self._silent = True
-            self._loop.call_soon_threadsafe(self.disconnect)
-            if not isinstance(exc, (OSError, TimeoutError)):
-                raise
-
-    def _close_direct(self) -> None:
-        """The app has ended."""
-        self._silent = True
+    def _end_of_app(self) -> None:
+        self._app_ended = True
         if self._direct is not None:
             self._direct.close()
 
@@ -186,7 +129,8 @@ class Bridge:
                     else dialect.openai_error(self._handler.get_status(), b"".join(self._error_body))
                 )
             if body:
-                chunks.append(dialect.openai_event(body) if self._is_event_stream else body)
+                translate = dialect.openai_event if self._is_event_stream else dialect.with_reasoning_content
+                chunks.append(translate(body))
         return chunks, count, more
 
     def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -212,13 +156,22 @@ class Bridge:
             self.disconnect()
             return
         if self._is_event_stream and self._direct is None and self._may_write_direct():
-            self._direct = self._stream.socket.dup()  # of its own, so that nobody closes it under a write
-            if self._silent:
+            self._direct = self._direct_writer()
+            if self._app_ended:
                 self._direct.close()
         self._written += count
         self._flushing = None
         self._host.loop.call(self._room.set)
         self._write_arrived()
+
+    def _direct_writer(self) -> DirectWriter:
+        client = self._stream.socket.dup()  # of its own, so that nobody closes it under a write
+        return DirectWriter(
+            client,
+            self._turn,
+            self._write_timeout_s,
+            broken=lambda: self._loop.call_soon_threadsafe(self.disconnect),
+        )
 
     def _may_write_direct(self) -> bool:
         """Whether what goes to the socket is plain chunked HTTP/1.1: no TLS, no compression."""

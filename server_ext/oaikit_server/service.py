@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, State
 from oaikit.errors import EngineLoadingError, EngineStoppedError
-from oaikit_server.bridge import Turn
+from oaikit_server.direct import Turn
 from oaikit_server.keys import InferenceKey
 
 
