@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from http.client import responses
 from typing import Any
@@ -12,6 +13,10 @@ from oaikit.engine.call import ERROR_EVENT
 # https://platform.openai.com/docs/guides/error-codes: the type says whose fault it is.
 _CLIENT_ERROR, _SERVER_ERROR = "invalid_request_error", "server_error"
 _CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+
+
+# What a model thinks before it answers. A quote within a JSON string is escaped, so only a field looks like this.
+_REASONING = re.compile(rb'"reasoning":("(?:[^"\\]|\\.)*")')
 
 
 def openai_error(status: int, body: bytes) -> bytes:
@@ -34,11 +39,18 @@ def openai_error(status: int, body: bytes) -> bytes:
 def openai_event(body: bytes) -> bytes:
     """Part of an event stream, with the error that it may begin with in OpenAI's shape."""
     if not body.startswith(ERROR_EVENT):
-        return body
+        return with_reasoning_content(body)
     event, end, rest = body.partition(b"\n\n")
     error = _error_fields(event.removeprefix(b"data: "))
     status = error["code"] if isinstance(error.get("code"), int) else 500
     return b"data: " + openai_error(status, event.removeprefix(b"data: ")) + end + rest
+
+
+def with_reasoning_content(body: bytes) -> bytes:
+    """JSON or events in which ``reasoning``, vLLM's name, is also there as ``reasoning_content``, the older one."""
+    if b'"reasoning":"' not in body:
+        return body
+    return _REASONING.sub(rb'\g<0>,"reasoning_content":\1', body)
 
 
 def _error_fields(body: bytes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 
 from oaikit._loop import LoopThread
-from oaikit.backend import Delta, Reply, Stream, Usage, parse_answer
+from oaikit.backend import Choice, Delta, Reply, Stream, Usage, parse_answer
 from oaikit.errors import (
     EngineCrashedError,
     EngineError,
@@ -116,6 +116,44 @@ def test_whole_completion_response():
     assert reply.text == " pass"
 
 
+def test_streamed_reasoning():
+    """The thought comes first and counts as the first token; both names of the field are known."""
+    pieces = [{"reasoning": "2 + 2"}, {"reasoning_content": " = 4."}, {"content": "4"}]
+    reply, deltas = reply_of([FIRST, *map(chat_chunk, pieces), chat_chunk({}, 0, "stop")])
+    assert [delta.reasoning for delta in deltas] == ["2 + 2", " = 4.", "", ""]
+    assert (reply.reasoning, reply.text, reply.ttft_s) == ("2 + 2 = 4.", "4", 2.0)
+
+
+def call_piece(index: int, arguments: str, **named: str) -> dict:
+    name = {"name": named["name"]} if "name" in named else {}
+    call = {"index": index, "function": {**name, "arguments": arguments}}
+    return {"tool_calls": [call | ({"id": named["id"], "type": "function"} if "id" in named else {})]}
+
+
+def test_streamed_tool_calls():
+    pieces = [
+        call_piece(0, "", id="call-a", name="add"),
+        call_piece(0, '{"a": 1, '),
+        call_piece(0, '"b": 2}'),
+        call_piece(1, "{}", id="call-b", name="now"),
+    ]
+    reply, deltas = reply_of([FIRST, *map(chat_chunk, pieces), chat_chunk({}, 0, "tool_calls")])
+    assert reply.tool_calls == [
+        {"id": "call-a", "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}},
+        {"id": "call-b", "type": "function", "function": {"name": "now", "arguments": "{}"}},
+    ]
+    assert len(deltas) == 5
+    assert (reply.text, reply.finish_reason) == ("", "tool_calls")
+
+
+def test_whole_tool_calls():
+    calls = [{"id": "call-a", "type": "function", "function": {"name": "now", "arguments": "{}"}}]
+    message = {"role": "assistant", "content": None, "tool_calls": calls, "reasoning": "What time is it?"}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    reply, _ = reply_of([{"model": "tiny", "choices": [choice]}], streamed=False)
+    assert (reply.tool_calls, reply.reasoning) == (calls, "What time is it?")
+
+
 def test_a_reply_before_its_first_chunk():
     reply = Reply()
     assert (reply.text, reply.finish_reason, reply.tokens_per_s) == ("", None, None)
@@ -125,19 +163,25 @@ def test_a_reply_before_its_first_chunk():
     ("reply", "rate"),
     [
         (
-            Reply(texts=["x"], usage=Usage(1, 11), ttft_s=1.0, latency_s=6.0),
+            Reply(choices=[Choice("x")], usage=Usage(1, 11), ttft_s=1.0, latency_s=6.0),
             2.0,
         ),  # 10 tokens after the first in 5 s
         (
-            Reply(texts=["x", "y"], usage=Usage(1, 12), ttft_s=1.0, latency_s=6.0),
+            Reply(choices=[Choice("x"), Choice("y")], usage=Usage(1, 12), ttft_s=1.0, latency_s=6.0),
             2.0,
         ),  # each choice has a first
         (
-            Reply(texts=["x"], usage=Usage(1, 10), latency_s=5.0),
+            Reply(choices=[Choice("x")], usage=Usage(1, 10), latency_s=5.0),
             2.0,
         ),  # not streamed: all tokens, all the time
-        (Reply(texts=["x"], usage=Usage(1, 1), ttft_s=1.0, latency_s=1.5), None),  # nothing after the first
-        (Reply(texts=["x"], usage=Usage(), ttft_s=1.0, latency_s=6.0), None),  # a server that sends no usage
+        (
+            Reply(choices=[Choice("x")], usage=Usage(1, 1), ttft_s=1.0, latency_s=1.5),
+            None,
+        ),  # nothing after the first
+        (
+            Reply(choices=[Choice("x")], usage=Usage(), ttft_s=1.0, latency_s=6.0),
+            None,
+        ),  # a server that sends no usage
     ],
 )
 def test_tokens_per_second(reply, rate):
