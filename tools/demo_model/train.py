@@ -1,0 +1,186 @@
+"""Trains oaikit-demo from nothing: ``make demo-model``, or ``python -m tools.demo_model.train --help``.
+
+Every document of the corpus is drawn from a seed that names its step, so that a run that was cut off goes on from its
+last checkpoint as if nothing had happened. On two CPU cores it takes about two hours, on a GPU minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.optim import AdamW, Optimizer
+from tqdm import tqdm
+from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
+
+from .corpus.common import Draw
+from .corpus.mixture import SKILLS, Document, document, example_document
+from .export import export
+from .model import IGNORED, Row, batch, encode, logits_and_labels, loss_sum, new_model
+from .muon import Muon
+from .tokenizer import make_tokenizer
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = 1100
+TOKENS_PER_STEP = 10_000
+TOKENS_AT_ONCE = 1_800  # what one forward pass takes: the rest of the step is accumulated
+WARM_UP, COOL_DOWN = 0.03, 0.5  # shares of the steps: the rate rises, holds, and falls to nothing
+# Muon for the matrices: about half as many steps as AdamW needs, at the same measure of a learning rate.
+MATRIX_RATE, OTHER_RATE = 5e-3, 3e-3
+WEIGHT_DECAY = 0.05
+CHECKPOINT_EVERY_S = 300.0
+EXAMINE_EVERY = 200  # steps
+EXAMINED = 40  # held-out examples of each skill
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "demo-model", help="for checkpoints")
+    parser.add_argument("--out", type=Path, default=ROOT / "oaikit" / "demo", help="for the finished model")
+    parser.add_argument("--steps", type=int, default=STEPS, help="optimizer steps (default: %(default)s)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    tokenizer = load_tokenizer(args.work / "tokenizer")
+    model = train(tokenizer, args.work / "checkpoint.pt", args.steps, torch.device(args.device))
+    export(model, tokenizer, args.out)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of this run, made at its start: the checkpoints are worth nothing with another one."""
+    if not folder.exists():
+        make_tokenizer().save_pretrained(folder)
+    return PreTrainedTokenizerFast.from_pretrained(folder)
+
+
+def train(
+    tokenizer: PreTrainedTokenizerFast, checkpoint: Path, steps: int, device: torch.device
+) -> Qwen3ForCausalLM:
+    torch.manual_seed(0)
+    model = new_model(tokenizer).to(device)
+    optimizers = make_optimizers(model)
+    done = resume(checkpoint, model, optimizers, device)
+    saved = time.monotonic()
+    progress = tqdm(range(done, steps), initial=done, total=steps, desc="training", unit="step")
+    for step in progress:
+        loss = one_step(model, optimizers, tokenizer, step, rate(step / steps))
+        progress.set_postfix(loss=f"{loss:.3f}")
+        last = step + 1 == steps
+        if last or time.monotonic() - saved > CHECKPOINT_EVERY_S:
+            save(checkpoint, model, optimizers, step + 1)
+            saved = time.monotonic()
+        if last or (step + 1) % EXAMINE_EVERY == 0:
+            progress.write(f"step {step + 1}, loss {loss:.3f}, right: {report(examine(model, tokenizer))}")
+    return model
+
+
+def make_optimizers(model: Qwen3ForCausalLM) -> list[Optimizer]:
+    inner = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
+    matrices = {id(weight) for weight in inner}
+    others = [weight for weight in model.parameters() if id(weight) not in matrices]
+    return [
+        Muon(inner, lr=MATRIX_RATE, weight_decay=WEIGHT_DECAY),
+        AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
+def rate(progress: float) -> float:
+    """The learning rate's factor: up in a line, flat, down in a line to nothing at the end."""
+    return min(1.0, (progress + 1e-3) / WARM_UP, (1.0 - progress) / COOL_DOWN)
+
+
+def one_step(
+    model: Qwen3ForCausalLM,
+    optimizers: list[Optimizer],
+    tokenizer: PreTrainedTokenizerFast,
+    step: int,
+    factor: float,
+) -> float:
+    """One update from fresh documents. Returns the mean loss in nats per learned token."""
+    rows = sorted(rows_of_step(step, tokenizer), key=lambda row: len(row.ids))
+    learned = sum(label != IGNORED for row in rows for label in row.labels[1:])
+    total = 0.0
+    for part in parts(rows):
+        ids, labels = (tensor.to(model.device) for tensor in batch(part, tokenizer.pad_token_id))
+        loss = loss_sum(model, ids, labels) / learned
+        loss.backward()
+        total += loss.item()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer, base in zip(optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = base * factor
+        optimizer.step()
+        optimizer.zero_grad()
+    return total
+
+
+def rows_of_step(step: int, tokenizer: PreTrainedTokenizerFast) -> Iterator[Row]:
+    tokens = index = 0
+    while tokens < TOKENS_PER_STEP:
+        row = encode(document(Draw(f"train {step} {index}")), tokenizer)
+        tokens, index = tokens + len(row.ids), index + 1
+        yield row
+
+
+def parts(rows: list[Row]) -> Iterator[list[Row]]:
+    """Rows of like length together, so that little is padding."""
+    part: list[Row] = []
+    for row in rows:
+        if part and len(row.ids) * (len(part) + 1) > TOKENS_AT_ONCE:
+            yield part
+            part = []
+        part.append(row)
+    yield part
+
+
+def examine(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict[str, float]:
+    """For each skill, the share of held-out answers of which every token is the likeliest: a quick look on the way."""
+    shares = {}
+    for skill in SKILLS:
+        rows = [encode(held_out(skill, number), tokenizer) for number in range(EXAMINED)]
+        with torch.no_grad():
+            right = sum(all_likeliest(model, row) for row in rows)
+        shares[skill.__name__] = right / EXAMINED
+    return shares
+
+
+def held_out(skill: Any, number: int) -> Document:
+    return example_document(skill(Draw(f"examine {number}", "held_out")))
+
+
+def all_likeliest(model: Qwen3ForCausalLM, row: Row) -> bool:
+    logits, targets = logits_and_labels(model, *(tensor.to(model.device) for tensor in batch([row], 0)))
+    return bool((logits.argmax(-1) == targets).all())
+
+
+def report(shares: dict[str, float]) -> str:
+    return ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+
+
+def save(path: Path, model: Qwen3ForCausalLM, optimizers: list[Optimizer], steps: int) -> None:
+    """In one move, so that a run that is cut off here leaves the checkpoint before."""
+    states = [optimizer.state_dict() for optimizer in optimizers]
+    scratch = path.with_suffix(".new")
+    torch.save({"model": model.state_dict(), "optimizers": states, "steps": steps}, scratch)
+    scratch.replace(path)
+
+
+def resume(path: Path, model: Qwen3ForCausalLM, optimizers: list[Optimizer], device: torch.device) -> int:
+    """The number of steps that are done."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location=device)
+    model.load_state_dict(state["model"])
+    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
+    return int(state["steps"])
+
+
+if __name__ == "__main__":
+    main()
