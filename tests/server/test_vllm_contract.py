@@ -20,6 +20,7 @@ ADAPTER = Path(oaikit.engine.__file__).with_name("_vllm.py")
 # Module, name, and the parameters that the adapter passes.
 USED = [
     ("vllm", "__version__", None),
+    ("vllm.config", "VllmConfig", None),
     ("vllm.engine.arg_utils", "AsyncEngineArgs", None),
     ("vllm.engine.arg_utils", "AsyncEngineArgs.from_cli_args", ("args",)),
     ("vllm.engine.arg_utils", "AsyncEngineArgs.create_engine_config", ("usage_context",)),
@@ -37,6 +38,9 @@ USED = [
     ("vllm.usage.usage_lib", "UsageContext", None),
     ("vllm.usage.usage_lib", "UsageContext.OPENAI_API_SERVER", None),
     ("vllm.utils.argparse_utils", "FlexibleArgumentParser", None),
+    ("vllm.utils.ompmultiprocessing", "OMPProcessManager", ("config",)),
+    ("vllm.utils.ompmultiprocessing", "OMPProcessManager.auto_setup", "instance"),
+    ("vllm.utils.ompmultiprocessing", "OMPProcessManager.cpu_lists", "instance"),
     ("vllm.v1.engine.async_llm", "AsyncLLM", None),
     (
         "vllm.v1.engine.async_llm",
