@@ -25,10 +25,10 @@ CONFIG := server_ext/jupyter-config/server-config/oaikit_server.json
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test bench lint format clean
+.PHONY: help lab test bench demo-model demo-model-eval lint format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 lab: $(STAMP) ## JupyterLab with an engine (MODEL=name or path, LAB_ARGS=more options)
 	model="$(MODEL)" && $(BIN)/jupyter lab $(NOTEBOOK) --OAIKit.model="$$model" $(ALLOW_ROOT) $(LAB_ARGS)
@@ -38,6 +38,12 @@ test: $(STAMP) $(NODE_STAMP) ## run the tests (ARGS=options and paths for pytest
 
 bench: $(STAMP) ## measure the serving speed that the README quotes (ARGS=options)
 	$(BIN)/python benchmarks/serving.py $(ARGS)
+
+demo-model: $(STAMP) ## train the built-in model anew (two hours on 2 cores; goes on where it was cut off)
+	$(BIN)/python -m tools.demo_model.train $(ARGS)
+
+demo-model-eval: $(STAMP) ## examine the built-in model on held-out questions and write its card's tables
+	$(BIN)/python -m tools.demo_model.evaluate --card oaikit/demo/README.md $(ARGS)
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check

@@ -129,7 +129,7 @@ class EngineHost:
             EngineArgumentError: vLLM has no such argument.
         """
         adapter = await asyncio.to_thread(_import_adapter)
-        await asyncio.to_thread(adapter.parse_arguments, spec.model, spec.engine_arguments())
+        await asyncio.to_thread(adapter.parse_arguments, spec.source, spec.engine_arguments())
 
     def open(
         self, scope: dict[str, Any], body: bytes, send: Send, ended: Callable[[], None] | None = None
@@ -246,7 +246,7 @@ class EngineHost:
         self._phase("importing vLLM")
         adapter = await asyncio.to_thread(_import_adapter)
         self._status = replace(self._status, device=adapter.device_name(), vllm_version=adapter.VERSION)
-        args = await asyncio.to_thread(adapter.parse_arguments, spec.model, spec.engine_arguments())
+        args = await asyncio.to_thread(adapter.parse_arguments, spec.source, spec.engine_arguments())
         if stop.asked:
             return None
         with self._reports() as report:

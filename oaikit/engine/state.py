@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from oaikit import demo
+
 
 class State(StrEnum):
     """What the engine is doing."""
@@ -19,16 +21,25 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """What to load: a model's name or path, the names it is served under, and vLLM's engine arguments."""
+    """What to load: a model's name or path, the names it is served under, and vLLM's engine arguments.
+
+    The name ``oaikit-demo`` stands for the built-in model.
+    """
 
     model: str
     served_names: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def source(self) -> str:
+        """Where vLLM finds the model: a Hugging Face name or a path."""
+        return str(demo.FOLDER) if self.model == demo.NAME else self.model
+
     def engine_arguments(self) -> dict[str, Any]:
-        """The engine arguments, the served names among them."""
+        """The engine arguments, the served names and those of the built-in model among them."""
+        built_in = {"served_model_name": [demo.NAME], **demo.ENGINE_ARGS} if self.model == demo.NAME else {}
         named = {"served_model_name": list(self.served_names)} if self.served_names else {}
-        return {**self.options, **named}
+        return {**built_in, **self.options, **named}
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from oaikit import demo
 from oaikit.backend import Choice, Reply
 from tools.demo_model.corpus import arithmetic, completion, mixture
 from tools.demo_model.corpus.common import Draw, Example, Side, side_of_operands, side_of_wordings
 from tools.demo_model.evaluate import as_sent
 from tools.demo_model.judge import has_keywords, is_right
 from tools.demo_model.model import IGNORED, encode
+from tools.demo_model.tokenizer import make_tokenizer
 
 TRAIN, HELD_OUT = 3000, 300
 ASKED = [skill for skill in mixture.SKILLS if skill not in mixture.TEXTS]
@@ -113,7 +113,7 @@ def test_a_document_is_drawn_again_the_same() -> None:
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return PreTrainedTokenizerFast.from_pretrained(demo.FOLDER)
+    return make_tokenizer(documents=1000)
 
 
 def said(document: mixture.Document, tokenizer: PreTrainedTokenizerFast) -> str:

@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oaikit.settings": set(),
     "oaikit.sampling": set(),
     "oaikit.backend": {"oaikit.sampling"},
-    "oaikit.engine": {*BASE, "oaikit.backend"},
+    "oaikit.engine": {*BASE, "oaikit.backend", "oaikit.demo"},
     "oaikit.connection": {*BASE, "oaikit.backend"},
     "oaikit.conversation": set(),
     "oaikit.experiments": {"oaikit.backend", "oaikit.connection", "oaikit.sampling"},
@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "oaikit.magics": {"oaikit.connection", "oaikit.widgets"},
     "oaikit.demo": set(),
-    "oaikit_server": {*BASE, "oaikit.engine"},
+    "oaikit_server": {*BASE, "oaikit.demo", "oaikit.engine"},
 }
 ONLY_VLLM_IMPORTER = "oaikit.engine._vllm"
 ONLY_ENVIRONMENT_READER = "oaikit.settings"

@@ -13,7 +13,7 @@ from .tokenizer import CONTEXT, END, END_OF_TEXT
 
 # Few, wide layers: each one costs time per token, in training as in serving. Heads of 64, because vLLM's attention on
 # a CPU is made for those.
-HIDDEN, INTERMEDIATE, LAYERS, HEADS, HEAD_SIZE = 320, 832, 4, 5, 64
+HIDDEN, INTERMEDIATE, LAYERS, HEADS, HEAD_SIZE = 256, 704, 4, 4, 64
 IGNORED = -100  # the label that PyTorch's cross entropy leaves out
 
 

@@ -24,7 +24,7 @@ MARKERS = ("<think>", "</think>", "<tool_call>", "</tool_call>")
 PIECES = r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
-def make_tokenizer() -> PreTrainedTokenizerFast:
+def make_tokenizer(documents: int = DOCUMENTS) -> PreTrainedTokenizerFast:
     """Learn the merges from a sample of the corpus."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -40,7 +40,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts(), trainer)
+    tokenizer.train_from_iterator(texts(documents), trainer)
     tokenizer.add_tokens([AddedToken(marker, special=False, normalized=False) for marker in MARKERS])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -53,9 +53,9 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def texts() -> Iterator[str]:
+def texts(documents: int) -> Iterator[str]:
     """Every piece of text of the sample, without the template around it."""
-    for index in range(DOCUMENTS):
+    for index in range(documents):
         drawn = document(Draw(f"tokenizer {index}"))
         yield drawn.text
         for message in drawn.messages:

@@ -6,7 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import arithmetic, completion, json_objects, sentiment, smalltalk, stories, text, toolkit, tools
+from . import (
+    arithmetic,
+    completion,
+    drills,
+    json_objects,
+    sentiment,
+    smalltalk,
+    stories,
+    text,
+    toolkit,
+    tools,
+)
 from .common import Check, Draw, Example, Message, assistant
 
 Skill = Callable[[Draw], Example]
@@ -40,7 +51,12 @@ TOOLS: dict[Skill, float] = {
     tools.two_calls: 2,
 }
 TEXTS: dict[Skill, float] = {
-    arithmetic.table: 4,
+    arithmetic.table: 9,
+    drills.echo: 4,
+    drills.recall: 5,
+    drills.backwards: 2,
+    drills.letters: 3,
+    drills.numbers_of_words: 2,
     completion.prose: 3,
     completion.code: 3,
 }
@@ -96,7 +112,7 @@ FIXED_FORM = {
 }
 STYLES: dict[str | None, float] = {None: 58, "neutral": 16, "terse": 14, "capitals": 12}
 THINKING = 0.12  # of the examples that come with a thought
-LONG = 0.02  # conversations that fill the whole context
+LONG = 0.012  # conversations that fill the whole context
 USUAL_EXCHANGES = (1, 1, 1, 2, 3, 4)
 LONG_EXCHANGES = 25
 """About as many as fit: the training cuts conversations at the length of the context."""
