@@ -11,6 +11,9 @@ from cells import QUIET_CORES, Cell, Row
 from stats import Spread
 
 
+WHY = "[Where oaikit falls short, and why](../benchmarks/README.md#where-oaikit-falls-short-of-vllms-server-and-why)."
+
+
 @dataclass(frozen=True)
 class Target:
     """A promise: a figure of oaikit (or its ratio to vLLM's) in one cell, and the bound that it has to keep."""
@@ -185,7 +188,7 @@ def markdown(results: Results, meta: dict[str, Any]) -> str:
     if same:
         parts += ["## Noise floor", noise_floor(results)]
     elif results.contestants[0] == "oaikit":
-        parts += ["## Targets", targets(results)]
+        parts += ["## Targets", targets(results), WHY]
     parts += [
         "Figures are medians over the rounds (lowest–highest); ratios are taken round by round and then "
         "reduced in the same way.",
