@@ -10,7 +10,6 @@ from typing import Any
 from cells import QUIET_CORES, Cell, Row
 from stats import Spread
 
-
 WHY = "[Where oaikit falls short, and why](../benchmarks/README.md#where-oaikit-falls-short-of-vllms-server-and-why)."
 
 
