@@ -16,9 +16,8 @@ from stats import percentile
 
 HERE = Path(__file__).parent
 MAX_TOKENS = 128  # per request
-PROBE_INTERVAL_S = (
-    0.2  # tornado's /api costs 1 to 2 ms of CPU: at 20 a second that slowed Jupyter by a measurable part
-)
+# Tornado's /api costs 1 to 2 ms of CPU: at 20 a second that slowed Jupyter by a measurable part.
+PROBE_INTERVAL_S = 0.2
 SETTLE_S = 0.5  # between cells
 QUIET_CORES = (
     0.1  # what may be used by all but the measured server and its load; idle server and probe need 0.03

@@ -14,7 +14,6 @@ from oaikit.engine.call import ERROR_EVENT
 _CLIENT_ERROR, _SERVER_ERROR = "invalid_request_error", "server_error"
 _CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 
-
 # What a model thinks before it answers. A quote within a JSON string is escaped, so only a field looks like this.
 _REASONING = re.compile(rb'"reasoning":("(?:[^"\\]|\\.)*")')
 
@@ -41,9 +40,9 @@ def openai_event(body: bytes) -> bytes:
     if not body.startswith(ERROR_EVENT):
         return with_reasoning_content(body)
     event, end, rest = body.partition(b"\n\n")
-    error = _error_fields(event.removeprefix(b"data: "))
-    status = error["code"] if isinstance(error.get("code"), int) else 500
-    return b"data: " + openai_error(status, event.removeprefix(b"data: ")) + end + rest
+    data = event.removeprefix(b"data: ")
+    code = _error_fields(data).get("code")
+    return b"data: " + openai_error(code if isinstance(code, int) else 500, data) + end + rest
 
 
 def with_reasoning_content(body: bytes) -> bytes:

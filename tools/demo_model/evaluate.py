@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ AT_ONCE = 64
 TEMPERATURES = (0.0, 0.4, 0.7, 1.0, 1.5)
 SUMS = (arithmetic.addition, arithmetic.subtraction, arithmetic.multiplication, arithmetic.comparison)
 STORIES = 16
+TERSE_WORDS = 12
 BEGIN, END = "<!-- evaluation -->", "<!-- end of evaluation -->"
 
 
@@ -66,10 +67,10 @@ async def evaluate(llm: Backend, cases: int) -> str:
     scores = [await score(llm, skill, cases) for skill in (*mixture.CHAT, *mixture.TOOLS)]
     scores += [
         await score_thinking(llm, cases),
-        await score_terse(llm, cases),
-        await score_capitals(llm, cases),
+        await score_style(llm, "terse", f"terse (at most {TERSE_WORDS} words)", is_terse, cases),
+        await score_style(llm, "capitals", "capitals", is_in_capitals, cases),
+        await score_completions(llm, cases),
     ]
-    scores += [await score_completions(llm, cases)]
     by_temperature = [(value, await share_of_sums(llm, cases, value)) for value in TEMPERATURES]
     different = len({reply.text for reply in await tell_stories(llm)})
     return "\n\n".join([skills_table(scores), temperature_table(by_temperature), stories_line(different)])
@@ -92,22 +93,21 @@ async def score_thinking(llm: Backend, cases: int) -> Score:
     return Score("arithmetic with thinking", len(examples), right, sum(map(ended, replies)))
 
 
-async def score_terse(llm: Backend, cases: int) -> Score:
-    """Questions with a long answer, to an assistant that was told to be terse: at most as long as taught."""
-    examples = [styled("terse", number) for number in range(cases)]
-    replies = await ask(llm, examples)
-    right = sum(ended(reply) and words(reply.text) <= TERSE_WORDS for reply in replies)
-    return Score("system prompt: terse (at most 12 words)", cases, right, sum(map(ended, replies)))
+async def score_style(
+    llm: Backend, style: str, title: str, heeded: Callable[[str], bool], cases: int
+) -> Score:
+    """Questions behind a system prompt that asks for a style: the answer must have it."""
+    replies = await ask(llm, [styled(style, number) for number in range(cases)])
+    right = sum(ended(reply) and heeded(reply.text) for reply in replies)
+    return Score(f"system prompt: {title}", cases, right, sum(map(ended, replies)))
 
 
-async def score_capitals(llm: Backend, cases: int) -> Score:
-    examples = [styled("capitals", number) for number in range(cases)]
-    replies = await ask(llm, examples)
-    right = sum(ended(reply) and reply.text == reply.text.upper() for reply in replies)
-    return Score("system prompt: capitals", cases, right, sum(map(ended, replies)))
+def is_terse(text: str) -> bool:
+    return len(text.split()) <= TERSE_WORDS
 
 
-TERSE_WORDS = 12
+def is_in_capitals(text: str) -> bool:
+    return text == text.upper()
 
 
 def styled(style: str, number: int) -> Example:
@@ -119,20 +119,12 @@ def styled(style: str, number: int) -> Example:
             return replace(example, prompt=(mixture.system_prompt(draw, style), *example.prompt))
 
 
-def words(text: str) -> int:
-    return len(text.split())
-
-
 async def score_completions(llm: Backend, cases: int) -> Score:
     """Texts without roles, continued by ``/v1/completions``."""
     asked = [completion.completion_case(Draw(f"evaluate {number}", "held_out")) for number in range(cases)]
-    limit = asyncio.Semaphore(AT_ONCE)
-
-    async def complete(prompt: str) -> Reply:
-        async with limit:
-            return await llm.acomplete(prompt, temperature=0, max_tokens=MAX_TOKENS)
-
-    replies = await asyncio.gather(*(complete(prompt) for prompt, _ in asked))
+    replies = await together(
+        llm.acomplete(prompt, temperature=0, max_tokens=MAX_TOKENS) for prompt, _ in asked
+    )
     right = sum(has_keywords(want, reply.text) for (_, want), reply in zip(asked, replies, strict=True))
     return Score("text completion", cases, right, sum(map(ended, replies)))
 
@@ -155,15 +147,26 @@ def held_out(skill: Callable[[Draw], Example], cases: int) -> list[Example]:
 
 
 async def ask(llm: Backend, examples: Iterable[Example], **sampling: Any) -> list[Reply]:
-    limit = asyncio.Semaphore(AT_ONCE)
     sampling = {"temperature": 0, "max_tokens": MAX_TOKENS} | sampling
+    return await together(
+        llm.achat(
+            [as_sent(message) for message in example.prompt],
+            **({"tools": list(example.tools)} if example.tools else {}),
+            **sampling,
+        )
+        for example in examples
+    )
 
-    async def answer(example: Example) -> Reply:
-        tools = {"tools": list(example.tools)} if example.tools else {}
+
+async def together(requests: Iterable[Awaitable[Reply]]) -> list[Reply]:
+    """All of them, so many at once that the engine is busy and no request waits long."""
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def one(request: Awaitable[Reply]) -> Reply:
         async with limit:
-            return await llm.achat([as_sent(message) for message in example.prompt], **tools, **sampling)
+            return await request
 
-    return list(await asyncio.gather(*(answer(example) for example in examples)))
+    return list(await asyncio.gather(*map(one, requests)))
 
 
 def as_sent(message: dict[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
+
+from tools.tiny_model import write_json
 
 from .tokenizer import END, END_OF_TEXT
 
@@ -43,7 +44,3 @@ def export(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: 
     )
     tokenizer.save_pretrained(folder)
     shutil.copyfile(Path(__file__).with_name("template.jinja"), folder / "chat_template.jinja")
-
-
-def write_json(path: Path, content: dict[str, object]) -> None:
-    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .common import Check, Draw, Example, assistant
-from .text import phrase, phrase_or_words
+from .text import to_change, to_count, to_reorder
 from .words import ANIMALS, CITIES, COLOURS, FOODS, NAMES, PLACES, THINGS
 
 SKILL = "drills"
@@ -33,29 +33,22 @@ def recall(draw: Draw) -> Example:
 
 
 def backwards(draw: Draw) -> Example:
-    return written(
-        [
-            f"{text} > {' '.join(reversed(text.split()))}"
-            for text in lines(draw, lambda: phrase_or_words(draw, draw.randint(2, 5)))
-        ]
-    )
+    return written([f"{text} > {' '.join(reversed(text.split()))}" for text in lines(draw, to_reorder)])
 
 
 def letters(draw: Draw) -> Example:
     change = draw.choice((str.upper, str.upper, str.title, str.lower))
-    texts = lines(draw, lambda: phrase(draw, draw.choice((1, 2, 2, 3, 3, 4, 5))))
     given = str.upper if change is str.lower else str
-    return written([f"{given(text)} = {change(text)}" for text in texts])
+    return written([f"{given(text)} = {change(text)}" for text in lines(draw, to_change)])
 
 
 def numbers_of_words(draw: Draw) -> Example:
-    texts = lines(draw, lambda: phrase_or_words(draw, draw.randint(2, 8)))
-    return written([f"{text} = {len(text.split())}" for text in texts])
+    return written([f"{text} = {len(text.split())}" for text in lines(draw, to_count)])
 
 
-def lines(draw: Draw, make: Callable[[], str]) -> list[str]:
-    """Texts of this side of the split, as the questions about such texts have them."""
-    return [draw.operands(make) for _ in range(draw.randint(4, 12))]
+def lines(draw: Draw, make: Callable[[Draw], str]) -> list[str]:
+    """Texts of this side of the split, drawn as those that the questions are about."""
+    return [draw.operands(lambda: make(draw)) for _ in range(draw.randint(4, 12))]
 
 
 def some(draw: Draw) -> str:

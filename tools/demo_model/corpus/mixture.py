@@ -132,15 +132,13 @@ def document(draw: Draw) -> Document:
     """One document of the training corpus."""
     skill = pick(draw, SKILLS)
     example = skill(draw)
-    if skill in TEXTS:
-        return Document(text=str(example.answer["content"]))
     if example.thought and draw.random() < THINKING:
         return thinking(example)
-    if skill in TOOLS:
-        return Document(*conversation(draw, [example], style=None))
+    if skill not in CHAT:
+        return example_document(example)
     more = LONG_EXCHANGES if draw.random() < LONG else draw.choice(USUAL_EXCHANGES)
     examples = [example, *(pick(draw, CHAT)(draw) for _ in range(more - 1))]
-    return Document(*conversation(draw, examples, pick(draw, STYLES)))
+    return Document(conversation(draw, examples, pick(draw, STYLES)))
 
 
 def example_document(example: Example) -> Document:
@@ -155,14 +153,12 @@ def thinking(example: Example) -> Document:
     return Document((*example.prompt, answer), example.tools, thinking=True)
 
 
-def conversation(
-    draw: Draw, examples: list[Example], style: str | None
-) -> tuple[tuple[Message, ...], tuple[dict[str, Any], ...]]:
-    """One exchange after the other, all in the style that the system prompt asks for; and their tools."""
+def conversation(draw: Draw, examples: list[Example], style: str | None) -> tuple[Message, ...]:
+    """One exchange after the other, all in the style that the system prompt asks for."""
     messages: list[Message] = [] if style is None else [system_prompt(draw, style)]
     for example in examples:
         messages += [*example.prompt, styled(example, style).answer]
-    return tuple(messages), examples[0].tools
+    return tuple(messages)
 
 
 def system_prompt(draw: Draw, style: str) -> Message:

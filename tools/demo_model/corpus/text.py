@@ -120,12 +120,27 @@ PHRASES: dict[int, tuple[str, ...]] = {
 """Phrases by their number of words."""
 
 
+def to_change(draw: Draw) -> str:
+    """A text whose letters are to be changed."""
+    return phrase(draw, draw.choice((1, 2, 2, 3, 3, 4, 5)))
+
+
+def to_count(draw: Draw) -> str:
+    """A text whose words are to be counted."""
+    return phrase_or_words(draw, draw.randint(2, 8))
+
+
+def to_reorder(draw: Draw) -> str:
+    """A text whose words are to be reversed or listed."""
+    return phrase_or_words(draw, draw.randint(2, 5))
+
+
 def capitals(draw: Draw) -> Example:
     change: Callable[[str], str]
     wordings, change = draw.choices(((UPPER, str.upper), (LOWER, str.lower), (TITLE, str.title)), (5, 3, 2))[
         0
     ]
-    text = draw.operands(lambda: phrase(draw, draw.choice((1, 2, 2, 3, 3, 4, 5))))
+    text = draw.operands(lambda: to_change(draw))
     written = draw.choice((str.upper, str.upper, str.title)) if wordings is LOWER else str
     given = written(text)
     answer = change(text)
@@ -135,7 +150,7 @@ def capitals(draw: Draw) -> Example:
 
 
 def count_words(draw: Draw) -> Example:
-    text = draw.operands(lambda: phrase_or_words(draw, draw.randint(2, 8)))
+    text = draw.operands(lambda: to_count(draw))
     question = typed(draw, draw.wording(COUNT_WORDS)).replace("{text}", text)
     return counted("counting words", question, text.split())
 
@@ -155,7 +170,7 @@ def counted(skill: str, question: str, words: list[str]) -> Example:
 
 
 def reverse_words(draw: Draw) -> Example:
-    words = draw.operands(lambda: phrase_or_words(draw, draw.randint(2, 5))).split()
+    words = draw.operands(lambda: to_reorder(draw)).split()
     question = typed(draw, draw.wording(REVERSE)).replace("{text}", " ".join(words))
     answer = " ".join(reversed(words))
     steps = ", ".join(f"{index} {word}" for index, word in reversed([*enumerate(words, 1)]))
@@ -234,7 +249,7 @@ OTHER_WORDS = (*LAND_ANIMALS, *THINGS, *FOODS, *COLOURS, *NAMES)
 
 
 def comma_list(draw: Draw) -> Example:
-    words = draw.operands(lambda: phrase_or_words(draw, draw.randint(2, 5))).split()
+    words = draw.operands(lambda: to_reorder(draw)).split()
     answer = ", ".join(words)
     question = typed(draw, draw.wording(COMMA_LIST)).replace("{text}", " ".join(words))
     return listing(question, answer, f"There are {len(words)} words. I put commas between them.")
