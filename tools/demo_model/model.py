@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy, linear
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from .corpus.mixture import Document
+from .induction import give_induction
 from .tokenizer import CONTEXT, END, END_OF_TEXT
 
 # Few, wide layers: each one costs time per token, in training as in serving. Heads of 64, because vLLM's attention on
 # a CPU is made for those.
 HIDDEN, INTERMEDIATE, LAYERS, HEADS, HEAD_SIZE = 256, 704, 4, 4, 64
+# Of the rotary positions: two in five of a head's entries turn by less than half a circle in the whole context.
+ROPE_THETA = 1e5
 IGNORED = -100  # the label that PyTorch's cross entropy leaves out
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
+    """A model that has read nothing, and can copy from its prompt."""
     end, end_of_text = tokenizer.convert_tokens_to_ids([END, END_OF_TEXT])
-    config = Qwen3Config(
-        vocab_size=len(tokenizer),
+    config = shape(
+        len(tokenizer), bos_token_id=end_of_text, eos_token_id=end, pad_token_id=end_of_text, use_cache=False
+    )
+    model = Qwen3ForCausalLM(config)
+    give_induction(model)
+    return model
+
+
+def shape(vocabulary: int, **more: Any) -> Qwen3Config:
+    """The model's shape, for a vocabulary of that size."""
+    return Qwen3Config(
+        vocab_size=vocabulary,
         hidden_size=HIDDEN,
         intermediate_size=INTERMEDIATE,
         num_hidden_layers=LAYERS,
@@ -28,13 +43,10 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
         num_key_value_heads=HEADS,
         head_dim=HEAD_SIZE,
         max_position_embeddings=CONTEXT,
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
         tie_word_embeddings=True,
-        use_cache=False,
-        bos_token_id=end_of_text,
-        eos_token_id=end,
-        pad_token_id=end_of_text,
+        **more,
     )
-    return Qwen3ForCausalLM(config)
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ TOOLS: dict[Skill, float] = {
     tools.two_calls: 2,
 }
 TEXTS: dict[Skill, float] = {
-    arithmetic.table: 9,
-    drills.echo: 4,
+    arithmetic.table: 20,
+    drills.echo: 5,
     drills.recall: 5,
     drills.backwards: 2,
     drills.letters: 3,
