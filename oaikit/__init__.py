@@ -6,8 +6,9 @@ first used.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from oaikit._lazy import lazily
 
 if TYPE_CHECKING:
     from oaikit.backend import Backend as Backend
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from oaikit.backend import Usage as Usage
     from oaikit.connection import Connection as Connection
     from oaikit.connection import connect as connect
-    from oaikit.engine import Engine as Engine
+    from oaikit.engine.engine import Engine as Engine
     from oaikit.errors import OAIKitError as OAIKitError
 
 _HOME = {
     "Backend": "oaikit.backend",
     "Connection": "oaikit.connection",
     "Delta": "oaikit.backend",
-    "Engine": "oaikit.engine",
+    "Engine": "oaikit.engine.engine",
     "OAIKitError": "oaikit.errors",
     "Reply": "oaikit.backend",
     "Usage": "oaikit.backend",
@@ -42,16 +43,15 @@ __all__ = [
 ]
 
 
+_public = lazily(__name__, _HOME)
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("oaikit")
-    if name not in _HOME:
-        raise AttributeError(f"module 'oaikit' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+    return _public(name)
 
 
 def __dir__() -> list[str]:

@@ -180,7 +180,8 @@ class Backend(ABC):
     """A model that answers chats and completions.
 
     Sampling parameters are passed by vLLM's own names (``temperature=0.2, max_tokens=64, top_k=20, …``); what is not
-    given is left to the server. Every call raises the OAIKitError that the server's answer stands for.
+    given is left to the server, where ``max_tokens`` may be as few as 16. Every call raises the OAIKitError that the
+    server's answer stands for.
     """
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 from oaikit import settings
 from oaikit._loop import LoopThread
 from oaikit.backend import Backend, parse_answer
-from oaikit.errors import EngineError, NotFoundError, OAIKitError, ServerNotFoundError, from_body
+from oaikit.errors import (
+    AuthenticationError,
+    EngineError,
+    InvalidRequestError,
+    NotFoundError,
+    OAIKitError,
+    ServerNotFoundError,
+    from_body,
+)
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -18,18 +27,31 @@ _SUFFIX = "oaikit/v1"
 _CLIENTS = LoopThread("oaikit-client")
 
 
-def connect(url: str | None = None, *, api_key: str | None = None, model: str | None = None) -> Connection:
-    """Connect to the engine of this Jupyter server, or to any OpenAI-compatible URL.
+def connect(
+    url: str | None = None,
+    *,
+    api_key: str | None = None,
+    model: str | None = None,
+    runpod: str | None = None,
+) -> Connection:
+    """Connect to the engine of this Jupyter server, to any OpenAI-compatible URL, or to an endpoint at RunPod.
 
     Without a URL: the server that started this kernel or terminal; else the server that ``OPENAI_BASE_URL`` names;
     else the first running Jupyter server of this user that has oaikit.
 
     Parameters: the base URL (ending in ``/v1``), its key, and the model that is asked unless a call names another
-    (default: the first that the server lists).
+    (default: the first that the server lists). ``runpod`` is the id of a serverless endpoint of RunPod's vLLM worker,
+    in place of the URL; its key is ``RUNPOD_API_KEY``, unless one is given.
 
     Raises:
         ServerNotFoundError: there is no such server.
+        AuthenticationError: there is no key for RunPod.
+        InvalidRequestError: both a URL and an endpoint, or an id that can't be one.
     """
+    if runpod is not None:
+        if url is not None:
+            raise InvalidRequestError("give a URL or the id of a RunPod endpoint, not both", param="runpod")
+        return _connect_runpod(runpod, api_key, model)
     if url is not None:
         return Connection(url, api_key if api_key is not None else settings.openai_key(), model)
     found = settings.announced_server() or _running_server()
@@ -39,6 +61,23 @@ def connect(url: str | None = None, *, api_key: str | None = None, model: str | 
             "or give the URL of an OpenAI-compatible server"
         )
     return Connection(found[0], found[1] if api_key is None else api_key, model)
+
+
+def _connect_runpod(
+    endpoint: str, api_key: str | None, model: str | None, base: str = "https://api.runpod.ai"
+) -> Connection:
+    """https://docs.runpod.io/serverless/vllm/openai-compatibility: the layout of the URL, and whose key it wants."""
+    if not re.fullmatch(r"[\w-]+", endpoint, re.ASCII):
+        raise InvalidRequestError(
+            f"{endpoint!r} is no id of a RunPod endpoint; it stands in the console, and in its URL after /v2/",
+            param="runpod",
+        )
+    key = settings.runpod_key() if api_key is None else api_key
+    if not key:
+        raise AuthenticationError(
+            "RunPod wants a RunPod API key, not an OpenAI key: set RUNPOD_API_KEY, or give it as api_key"
+        )
+    return Connection(f"{base}/v2/{endpoint}/openai/v1", key, model)
 
 
 def _running_server() -> tuple[str, str] | None:

@@ -6,8 +6,12 @@ OAIKitError
 ├── AuthenticationError        401
 ├── PermissionDeniedError      403
 ├── NotFoundError              404
+│   └── ModelNotFoundError     404
 ├── MethodNotAllowedError      405
+├── RequestTooLargeError       413
+├── RateLimitError             429
 ├── ServerNotFoundError        –    no server to connect to
+├── SettingError               –    a setting or environment variable that makes no sense
 ├── RequestError               –    any other status a server answered
 └── EngineError                500
     ├── EngineCrashedError     500  EngineCore died while it worked on the request
@@ -86,11 +90,17 @@ class PermissionDeniedError(OAIKitError):
 
 
 class NotFoundError(OAIKitError):
-    """There is no such route or model."""
+    """There is no such route or key."""
 
     status = 404
     type = "invalid_request_error"
     code = "not_found"
+
+
+class ModelNotFoundError(NotFoundError):
+    """No such model is served."""
+
+    code = "model_not_found"
 
 
 class MethodNotAllowedError(OAIKitError):
@@ -101,10 +111,37 @@ class MethodNotAllowedError(OAIKitError):
     code = "method_not_allowed"
 
 
+class RequestTooLargeError(OAIKitError):
+    """The body is larger than the server takes."""
+
+    status = 413
+    type = "invalid_request_error"
+    code = "request_too_large"
+
+
+class RateLimitError(OAIKitError):
+    """Too many requests, of one key or in all; ``retry_after_s`` says when there is room again."""
+
+    status = 429
+    type = "requests"  # OpenAI's word for a limit on requests, as "tokens" is for one on tokens
+    code = "rate_limit_exceeded"
+    retryable = True
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(message, param=param)
+        self.retry_after_s = retry_after_s
+
+
 class ServerNotFoundError(OAIKitError):
     """`connect()` found no server, or the server does not answer."""
 
     code = "server_not_found"
+
+
+class SettingError(OAIKitError):
+    """A setting or an environment variable has a value that makes no sense."""
+
+    code = "invalid_setting"
 
 
 class RequestError(OAIKitError):
@@ -165,6 +202,8 @@ _BY_STATUS: dict[int, type[OAIKitError]] = {
     403: PermissionDeniedError,
     404: NotFoundError,
     405: MethodNotAllowedError,
+    413: RequestTooLargeError,
+    429: RateLimitError,
 }
 _BY_CODE: dict[str, type[OAIKitError]] = {
     cls.code: cls
@@ -175,6 +214,7 @@ _BY_CODE: dict[str, type[OAIKitError]] = {
         EngineLoadingError,
         EngineStoppedError,
         EngineFailedError,
+        ModelNotFoundError,
     )
     if cls.code
 }

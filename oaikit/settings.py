@@ -8,18 +8,30 @@ variable                       meaning
 ``OPENAI_BASE_URL``            set to the same URL, unless the user has set either of the two OpenAI variables
 ``OPENAI_API_KEY``             set to the same key, likewise
 ``OAIKIT_ENGINE_REPORT``       internal: the file in which vLLM's child processes report a load's progress
+``RUNPOD_API_KEY``             the key of ``oaikit.connect(runpod=…)``
 =============================  ==========================================================================
+
+The others, under the names that RunPod's vLLM worker gave them, are the fields of `Environment`. A trait of the
+server extension that is set wins over each of them.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from oaikit.errors import SettingError
 
 BASE_URL = "OAIKIT_BASE_URL"
 API_KEY = "OAIKIT_API_KEY"
 OPENAI_BASE_URL = "OPENAI_BASE_URL"
 OPENAI_API_KEY = "OPENAI_API_KEY"
 ENGINE_REPORT = "OAIKIT_ENGINE_REPORT"
+RUNPOD_API_KEY = "RUNPOD_API_KEY"
 
 
 def announced_server() -> tuple[str, str] | None:
@@ -59,6 +71,11 @@ def openai_key() -> str:
     return os.environ.get(OPENAI_API_KEY, "")
 
 
+def runpod_key() -> str:
+    """The user's key of RunPod's, or an empty string."""
+    return os.environ.get(RUNPOD_API_KEY, "").strip()
+
+
 def engine_report_file() -> str | None:
     """In a process that vLLM started for oaikit: the file to report progress to."""
     return os.environ.get(ENGINE_REPORT)
@@ -85,3 +102,89 @@ class PreservedEnvironment:
                 os.environ.pop(name, None)
             elif os.environ.get(name) != self._before[name]:
                 os.environ[name] = self._before[name]
+
+
+def _word(text: str) -> str:
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError(text)
+    return text
+
+
+def _flag(text: str) -> bool:
+    return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+
+
+def _flag_or_integer(text: str) -> bool:
+    return text.lower() == "true" or (text.lower() != "false" and int(text) != 0)
+
+
+def _count(text: str) -> int:
+    if (number := int(text)) < 0:
+        raise ValueError(text)
+    return number
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
+
+
+def _factor(text: str) -> float:
+    if not 1 <= (number := float(text)) < math.inf:
+        raise ValueError(text)
+    return number
+
+
+def _variable(name: str, parse: Callable[[str], object], allowed: str) -> Any:
+    return field(default=None, metadata={"name": name, "parse": parse, "allowed": allowed})
+
+
+_NAME = "a name without spaces"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The variables that RunPod's vLLM worker documents and that mean something here; None: unset, or empty.
+
+    ``served_model_name`` is served first, and the name that the model was loaded by stays accepted.
+    ``raw_openai_output`` False: streams are lines of JSON lists, sized by ``min_batch_size``,
+    ``batch_size_growth_factor`` and ``batch_size``, instead of server-sent events.
+    ``max_concurrency`` is how many requests are answered at once, 0: any number.
+    """
+
+    served_model_name: str | None = _variable("OPENAI_SERVED_MODEL_NAME_OVERRIDE", _word, _NAME)
+    response_role: str | None = _variable("OPENAI_RESPONSE_ROLE", _word, _NAME)
+    raw_openai_output: bool | None = _variable(
+        "RAW_OPENAI_OUTPUT", _flag_or_integer, "true, false or a whole number"
+    )
+    batch_size: int | None = _variable("DEFAULT_BATCH_SIZE", _positive, "a whole number from 1 on")
+    min_batch_size: int | None = _variable("DEFAULT_MIN_BATCH_SIZE", _positive, "a whole number from 1 on")
+    batch_size_growth_factor: float | None = _variable(
+        "DEFAULT_BATCH_SIZE_GROWTH_FACTOR", _factor, "a number from 1 on"
+    )
+    max_concurrency: int | None = _variable(
+        "MAX_CONCURRENCY", _count, "a whole number from 0 on, 0 for no limit"
+    )
+    tool_call_parser: str | None = _variable("TOOL_CALL_PARSER", _word, _NAME)
+    enable_auto_tool_choice: bool | None = _variable("ENABLE_AUTO_TOOL_CHOICE", _flag, "true, false, 1 or 0")
+    reasoning_parser: str | None = _variable("REASONING_PARSER", _word, _NAME)
+
+    @classmethod
+    def read(cls) -> Environment:
+        """The values now.
+
+        Raises:
+            SettingError: one makes no sense; names the variable, the value and what is allowed.
+        """
+        return cls(**{each.name: _read(**each.metadata) for each in fields(cls)})
+
+
+def _read(name: str, parse: Callable[[str], object], allowed: str) -> Any:
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except (KeyError, ValueError):
+        raise SettingError(f"environment variable {name}={text[:100]!r}: must be {allowed}") from None

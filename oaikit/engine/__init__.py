@@ -1,7 +1,1 @@
-"""vLLM in this process: `Engine` for scripts and kernels, `EngineHost` for the Jupyter server."""
-
-from oaikit.engine.engine import Engine
-from oaikit.engine.host import EngineHost
-from oaikit.engine.state import EngineSpec, EngineStatus, Progress, State
-
-__all__ = ["Engine", "EngineHost", "EngineSpec", "EngineStatus", "Progress", "State"]
+"""vLLM in this process: engine.py for scripts and kernels, host.py for the Jupyter server."""

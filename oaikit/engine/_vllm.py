@@ -80,6 +80,11 @@ _HTTP_SERVER_ARGUMENTS = frozenset(
     ]
 )
 
+# Where the user has not said otherwise. vLLM's server fetches media from any address that a request names, those of the
+# host's own network too (https://docs.vllm.ai/en/latest/usage/security.html). An empty list would allow all, so it is a
+# name that no host has (RFC 2606).
+SAFE_DEFAULTS: Mapping[str, Any] = {"allowed_media_domains": ["none.invalid"]}
+
 # For a machine without a GPU, where the user has not said otherwise. float32, because bf16 kernels die with SIGILL on
 # some x86 hosts; eager, because compiling takes longer than it saves on small models; 1 GiB of KV cache, because
 # vLLM's default takes a large share of a memory that Jupyter's kernels need.
@@ -105,7 +110,7 @@ def parse_arguments(model: str, options: Mapping[str, Any]) -> Namespace:
     names = set(vars(args)) | {field.name for field in dataclasses.fields(AsyncEngineArgs)}
     _check_names(options, {name for name in names - _HTTP_SERVER_ARGUMENTS if not name.startswith("_")})
     defaults = CPU_DEFAULTS if current_platform.is_cpu() else {}
-    for name, value in {**defaults, **options, "model": model}.items():
+    for name, value in {**SAFE_DEFAULTS, **defaults, **options, "model": model}.items():
         setattr(args, name, value)
     if isinstance(args.served_model_name, str):
         args.served_model_name = [args.served_model_name]
@@ -155,6 +160,16 @@ class RunningEngine:
     served_names: tuple[str, ...]
     processes: tuple[BaseProcess, ...]
 
+    def facts(self) -> dict[str, Any]:
+        """What the model says of itself, by the names of `EngineStatus`."""
+        model = self.llm.model_config
+        return {
+            "served_names": self.served_names,
+            "max_model_len": model.max_model_len,
+            "max_logprobs": model.max_logprobs,
+            "generation_config": model.get_diff_sampling_param(),
+        }
+
     def cause_of_death(self) -> str | None:
         """Why the engine is dead, or None while it lives."""
         for process in self.processes:
@@ -203,7 +218,7 @@ async def running(
         # The app's lifespan logs the engine's statistics, and freezes the garbage collector: without that a full
         # collection over vLLM's objects stops the process for 0.3 s under load.
         await stack.enter_async_context(app.router.lifespan_context(app))
-        names = tuple(args.served_model_name or [args.model])
+        names = (*(args.served_model_name or [args.model]), *(lora.name for lora in args.lora_modules or ()))
         yield RunningEngine(llm, app, names, tuple(_new_children(known)))
 
 

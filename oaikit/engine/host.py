@@ -282,7 +282,7 @@ class EngineHost:
     def _become_ready(self, engine: RunningEngine) -> None:
         self._engine, self._ready_at = engine, time.monotonic()
         with self._lock:
-            self._status = replace(self._status, state=State.READY, served_names=engine.served_names)
+            self._status = replace(self._status, state=State.READY, **engine.facts())
             outcome = self._outcome
         seconds = self._ready_at - self._phases[0][1]
         log.info("%s is ready on %s after %.1f s", self._status.model, self._status.device, seconds)

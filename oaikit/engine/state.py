@@ -36,9 +36,13 @@ class EngineSpec:
         return str(demo.FOLDER) if self.model == demo.NAME else self.model
 
     def engine_arguments(self) -> dict[str, Any]:
-        """The engine arguments, the served names and those of the built-in model among them."""
+        """The engine arguments, those of the built-in model and the served names among them.
+
+        The name that is loaded stays accepted, last.
+        """
         built_in = {"served_model_name": [demo.NAME], **demo.ENGINE_ARGS} if self.model == demo.NAME else {}
-        named = {"served_model_name": list(self.served_names)} if self.served_names else {}
+        names = list(dict.fromkeys([*self.served_names, self.model]))
+        named = {"served_model_name": names} if self.served_names else {}
         return {**built_in, **self.options, **named}
 
 
@@ -56,8 +60,9 @@ class EngineStatus:
     """An engine at one moment.
 
     ``device`` and ``vllm_version`` are None until vLLM is imported, ``progress`` is None unless the state is loading,
-    ``uptime_s`` (seconds) unless it is ready. ``error`` is the cause of the last failure or crash; ``restarts`` counts
-    the restarts after crashes since the model was asked for.
+    ``uptime_s`` (seconds) unless it is ready. Of the model, once it is ready: ``max_model_len``, its context (tokens);
+    ``max_logprobs`` (-1: no limit); and what its generation_config says of sampling, by vLLM's names. ``error`` is the
+    cause of the last failure or crash; ``restarts`` counts the restarts after crashes since the model was asked for.
     """
 
     state: State = State.STOPPED
@@ -69,6 +74,9 @@ class EngineStatus:
     restarts: int = 0
     progress: Progress | None = None
     uptime_s: float | None = None
+    max_model_len: int | None = None
+    max_logprobs: int | None = None
+    generation_config: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The same in JSON's types."""

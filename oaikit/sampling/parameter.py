@@ -1,0 +1,107 @@
+"""What is known of one parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, Literal
+
+from oaikit.sampling.requests import BOTH, Endpoint
+from oaikit.sampling.types import Bounds, Integer, Number, Schema, Type
+
+Group = Literal["OpenAI", "vLLM"]
+
+
+class Unset(Enum):
+    """Nobody has said a value; None is one that somebody may have said."""
+
+    UNSET = "unset"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET: Final = Unset.UNSET
+
+
+@dataclass(frozen=True)
+class Slider:
+    """The range of a control, narrower than what is allowed where the rest of that makes no useful answers."""
+
+    low: float
+    high: float
+    step: float
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a request.
+
+    Attributes:
+        name: as OpenAI and vLLM call it.
+        type: checks a value, says in words what it may be, and has its JSON schema.
+        help: what it does, in which unit, and what special values mean. Plain text, one paragraph.
+        group: the table of the seed in which it stands: OpenAI's own parameters, or what vLLM adds to them.
+        endpoints: where it has a meaning.
+        default: what the seed documents for a request that leaves it out; UNSET where nothing is sent then.
+        engine_default: what vLLM takes instead when neither a request nor the model says, where that differs.
+        from_model: vLLM takes it from the model's generation_config.json when it isn't sent.
+        slider: the range of a control.
+        required: a request without it is refused.
+        presettable: the server's owner may set a default for it.
+        trusted: it reaches into the server, and is refused unless the server's owner allows it.
+    """
+
+    name: str
+    type: Type
+    help: str
+    group: Group = "vLLM"
+    endpoints: tuple[Endpoint, ...] = BOTH
+    default: Any = UNSET
+    engine_default: Any = UNSET
+    from_model: bool = False
+    slider: Slider | None = None
+    required: bool = False
+    presettable: bool = True
+    trusted: bool = False
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The range of a number, inclusive unless it says open; None for other types."""
+        return self.type.bounds if isinstance(self.type, Number | Integer) else None
+
+    @property
+    def step(self) -> float | None:
+        """The step of a control."""
+        return self.slider.step if self.slider else None
+
+    @property
+    def unsent(self) -> Any:
+        """What vLLM takes when the parameter isn't sent and the model says nothing of it; UNSET if that is nothing."""
+        return self.default if self.engine_default is UNSET else self.engine_default
+
+    def check(self, value: Any) -> Any:
+        """The value as it is passed on: 64.0 as 64 where an integer is wanted.
+
+        Raises:
+            InvalidRequestError: the value has the wrong type or is out of range; ``param`` is the name.
+        """
+        return self.type.check(value, self.name)
+
+    def schema(self) -> Schema:
+        """JSON schema with the description and the default. null means left out, as everywhere at the top."""
+        schema = self.type.schema()
+        if not self.required:
+            schema = _or_null(schema)
+        schema["description"] = self.help
+        if self.default is not UNSET:
+            schema["default"] = self.default
+        return schema
+
+
+def _or_null(schema: Schema) -> Schema:
+    if "anyOf" in schema:
+        return {"anyOf": [*schema["anyOf"], {"type": "null"}]}
+    if "enum" in schema:
+        schema["enum"] = [*schema["enum"], None]
+    return {**schema, "type": [schema["type"], "null"]}

@@ -1,0 +1,108 @@
+"""The types of what has structure: prompts, messages, tools, the forms that output can be held to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from oaikit.sampling.containers import Array, Dictionary, Nullable, Object, OneOf
+from oaikit.sampling.types import INT32_MAX, Boolean, Bounds, Choice, Integer, Number, String, Type
+
+NON_EMPTY: Final = String(low=1)
+COUNT: Final = Bounds(0, INT32_MAX)
+TOKEN_ID: Final = Integer(COUNT)
+TOKEN_IDS: Final = Array(TOKEN_ID)
+ANY_OBJECT: Final = Object()
+
+# A token id is at most ten digits; Python refuses to read an integer of more than 4300.
+TOKEN_BIASES: Final = Dictionary(Number(Bounds(-100, 100)), keys="token ids in digits", pattern="[0-9]{1,10}")
+
+PROMPT: Final = OneOf(
+    (NON_EMPTY, Array(String(), low=1), Array(TOKEN_ID, low=1), Array(Array(TOKEN_ID, low=1), low=1)),
+    noun="a non-empty string, a list of token ids, or a list of such prompts of one kind",
+)
+
+
+def _optional(**fields: Type) -> dict[str, Type]:
+    return {name: Nullable(inner) for name, inner in fields.items()}
+
+
+# What else a message may have differs from model to model, and goes to its chat template; vLLM knows about a dozen
+# kinds of content parts.
+_PART: Final = Object(_optional(type=NON_EMPTY, text=String()))
+_CALL: Final = Object(
+    {
+        "function": Object({"name": NON_EMPTY}, required=("name",)),
+        **_optional(id=String(), type=Choice(("function",))),
+    },
+    required=("function",),
+)
+MESSAGE: Final = Object(
+    {
+        "role": NON_EMPTY,
+        **_optional(
+            content=OneOf((String(), Array(OneOf((_PART, String()))))),
+            name=String(),
+            reasoning=String(),
+            reasoning_content=String(),
+            tool_call_id=String(),
+            tool_calls=Array(_CALL),
+        ),
+    },
+    required=("role",),
+)
+MESSAGES: Final = Array(MESSAGE, low=1)
+
+_FUNCTION: Final = Object(
+    {"name": NON_EMPTY, **_optional(description=String(), parameters=ANY_OBJECT, strict=Boolean())},
+    required=("name",),
+)
+TOOLS: Final = Array(
+    Object({"type": Choice(("function",)), "function": _FUNCTION}, required=("function",)), low=1
+)
+_NAMED_FUNCTION: Final = Object({"name": NON_EMPTY}, required=("name",))
+TOOL_CHOICE: Final = OneOf(
+    (
+        Choice(("none", "auto", "required")),
+        Object({"type": Choice(("function",)), "function": _NAMED_FUNCTION}, required=("function",)),
+    )
+)
+
+RESPONSE_FORMAT: Final = Object(
+    {
+        "type": Choice(("text", "json_object", "json_schema", "structural_tag")),
+        "json_schema": Nullable(
+            Object(
+                {"name": NON_EMPTY, **_optional(description=String(), schema=ANY_OBJECT, strict=Boolean())},
+                required=("name",),
+            )
+        ),
+    },
+    required=("type",),
+)
+# Closed: vLLM keeps the grammar's backend in a field of the same object, and a client must not choose that
+# (CVE-2026-55574).
+STRUCTURED_OUTPUTS: Final = Object(
+    {
+        **_optional(
+            json=OneOf((NON_EMPTY, ANY_OBJECT)),
+            regex=String(),
+            choice=Array(String(), low=1),
+            grammar=NON_EMPTY,
+            json_object=Boolean(),
+            structural_tag=NON_EMPTY,
+            whitespace_pattern=String(),
+        ),
+        "disable_any_whitespace": Boolean(),
+        "disable_additional_properties": Boolean(),
+    },
+    others=False,
+)
+# Of these fields a request has exactly one.
+CONSTRAINTS: Final = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")
+
+STREAM_OPTIONS: Final = Object(_optional(include_usage=Boolean(), continuous_usage_stats=Boolean()))
+REPETITION_DETECTION: Final = Object(
+    {name: Integer(COUNT) for name in ("max_pattern_size", "min_pattern_size", "min_count")}, others=False
+)
+DOCUMENTS: Final = Array(Dictionary(String()))
+EXTRA_ARGUMENT: Final = OneOf((String(), Number(), Array(OneOf((String(), Number())))))
