@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
@@ -17,14 +18,33 @@ from tornado.web import RequestHandler
 
 from oaikit.engine.call import Call, Message, http_scope
 from oaikit.engine.host import EngineHost
-from oaikit_server import dialect
 from oaikit_server.direct import DirectWriter, Turn
+
+if TYPE_CHECKING:
+    from oaikit_server.dialect import Answer
 
 # The app waits when tornado has so many of its messages left to write.
 _HIGH_WATER = 64
 
-# Jupyter's credentials are none of vLLM's business.
-_PRIVATE_HEADERS = frozenset({"authorization", "cookie"})
+# A stream that is silent for so many seconds gets a comment, lest a proxy take it for dead; many give up after 60 s.
+_SILENCE_S = 15.0
+_COMMENT: Message = {"type": "http.response.body", "body": b": keep-alive\n\n", "more_body": True}
+
+# What vLLM's app does not get of a client's headers: what is said of a body that it gets in another form; Jupyter's
+# credentials; the origin, to which vLLM's own CORS would answer "*"; and what would choose the engine's id of the
+# request, its priority or its rank.
+_PRIVATE_HEADERS = frozenset(
+    {
+        "authorization",
+        "content-length",
+        "cookie",
+        "origin",
+        "transfer-encoding",
+        "x-data-parallel-rank",
+        "x-request-id",
+        "x-vllm-priority",
+    }
+)
 # What tornado sets by itself for the response that it really sends.
 _FRAMING_HEADERS = frozenset({b"connection", b"content-length", b"date", b"server", b"transfer-encoding"})
 
@@ -36,9 +56,12 @@ class Bridge:
     all that it was given (`_written == _received`); else tornado's. Each counter has one writer.
     """
 
-    def __init__(self, handler: RequestHandler, host: EngineHost, turn: Turn, write_timeout_s: float) -> None:
+    def __init__(
+        self, handler: RequestHandler, host: EngineHost, turn: Turn, write_timeout_s: float, answer: Answer
+    ) -> None:
         self._handler, self._host, self._turn = handler, host, turn
         self._write_timeout_s = write_timeout_s or None
+        self._answer = answer  # the engine's loop takes messages; what it is does not change after its start
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._stream: IOStream = handler.request.connection.stream  # type: ignore[union-attr]
@@ -50,15 +73,15 @@ class Bridge:
         self._app_ended = False  # the engine's loop
         self._room = asyncio.Event()  # the engine's loop
         self._sending = asyncio.Lock()  # the engine's loop
+        self._heard_at = 0.0  # seconds; the engine's loop
+        self._keeping_alive: asyncio.Task[None] | None = None  # the engine's loop
         self._flushing: asyncio.Task[None] | None = None
-        self._is_event_stream = False
-        self._error_body: list[bytes] | None = None
         self._call: Call | None = None
 
-    async def forward(self, path: str) -> None:
-        """Pass the handler's request to the app, write the answer as it arrives, and return at its end."""
-        request = self._handler.request
-        self._call = self._host.open(_scope(request, path), request.body, self._receive, self._end_of_app)
+    async def forward(self, path: str, request_id: str, body: bytes) -> None:
+        """Ask the app with this body, write the answer as it arrives, and return at its end."""
+        scope = _scope(self._handler.request, path, request_id)
+        self._call = self._host.open(scope, body, self._receive, self._end_of_app)
         await self._ended
 
     def disconnect(self) -> None:
@@ -73,13 +96,29 @@ class Bridge:
     async def _receive(self, message: Message) -> None:
         """The app's ``send``. It waits while the client has too much left to read."""
         async with self._sending:  # the app's own messages come one by one; an error may come beside them
-            if self._direct is not None:
-                await self._direct.room()
-                if self._written == self._received and message.get("more_body"):
-                    self._direct.write(dialect.openai_event(message.get("body", b"")))
-                    return
-                await self._direct.flush()
-            await self._give_to_tornado(message)
+            self._heard_at = asyncio.get_running_loop().time()
+            for translated in self._answer.take(message):
+                await self._send(translated)
+            if self._answer.takes_comments and self._keeping_alive is None:
+                self._keeping_alive = asyncio.create_task(self._keep_alive())
+
+    async def _keep_alive(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._heard_at + _SILENCE_S - loop.time())
+            async with self._sending:
+                if loop.time() >= self._heard_at + _SILENCE_S:
+                    self._heard_at = loop.time()
+                    await self._send(_COMMENT)
+
+    async def _send(self, message: Message) -> None:
+        if self._direct is not None:
+            await self._direct.room()
+            if self._written == self._received and message.get("more_body"):
+                self._direct.write(message["body"])
+                return
+            await self._direct.flush()
+        await self._give_to_tornado(message)
 
     async def _give_to_tornado(self, message: Message) -> None:
         self._arrived.append(message)
@@ -93,6 +132,8 @@ class Bridge:
 
     def _end_of_app(self) -> None:
         self._app_ended = True
+        if self._keeping_alive is not None:
+            self._keeping_alive.cancel()
         if self._direct is not None:
             self._direct.close()
 
@@ -121,16 +162,8 @@ class Bridge:
                 self._start(message["status"], message["headers"])
                 continue
             body, more = message.get("body", b""), message.get("more_body", False)
-            if self._error_body is not None:
-                self._error_body.append(body)
-                body = (
-                    b""
-                    if more
-                    else dialect.openai_error(self._handler.get_status(), b"".join(self._error_body))
-                )
             if body:
-                translate = dialect.openai_event if self._is_event_stream else dialect.with_reasoning_content
-                chunks.append(translate(body))
+                chunks.append(body)
         return chunks, count, more
 
     def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -139,12 +172,7 @@ class Bridge:
         for name, value in headers:
             if name.lower() not in _FRAMING_HEADERS:
                 handler.set_header(name.decode("latin-1"), value.decode("latin-1"))
-            if name.lower() == b"content-type":
-                self._is_event_stream = value.startswith(b"text/event-stream")
-        if status >= 400:
-            self._error_body = []
-            handler.set_header("Content-Type", "application/json")
-        elif self._is_event_stream:
+        if self._answer.is_stream:
             self._stream.set_nodelay(True)  # else the kernel may hold a token back for 40 ms
             handler.set_header("Cache-Control", "no-cache")
             handler.set_header("X-Accel-Buffering", "no")  # proxies such as nginx would collect it into lumps
@@ -155,7 +183,7 @@ class Bridge:
         except (StreamClosedError, TimeoutError):
             self.disconnect()
             return
-        if self._is_event_stream and self._direct is None and self._may_write_direct():
+        if self._answer.is_stream and self._direct is None and self._may_write_direct():
             self._direct = self._direct_writer()
             if self._app_ended:
                 self._direct.close()
@@ -185,10 +213,11 @@ class Bridge:
         self._host.loop.call(self._room.set)
 
 
-def _scope(request: HTTPServerRequest, path: str) -> dict[str, object]:
+def _scope(request: HTTPServerRequest, path: str, request_id: str) -> dict[str, object]:
     headers = [
         (name.lower().encode("latin-1"), value.encode("latin-1"))
         for name, value in request.headers.get_all()
         if name.lower() not in _PRIVATE_HEADERS
     ]
+    headers.append((b"x-request-id", request_id.encode()))  # so that vLLM's log and the client have the same
     return http_scope(request.method or "", path, request.query.encode("latin-1"), headers)

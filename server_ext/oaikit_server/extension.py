@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import threading
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
-from traitlets import Bool, Dict, Float, List, Unicode, Union
+from traitlets import Bool, Dict, Enum, Float, Integer, List, Unicode, Union
 
 from oaikit import settings
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, State
+from oaikit.errors import InvalidRequestError, SettingError
+from oaikit.sampling.requests import Limits
 from oaikit_server.handlers import ROUTES
-from oaikit_server.keys import InferenceKey
+from oaikit_server.keys import KeyStore
+from oaikit_server.limits import Gate
+from oaikit_server.raw_output import BatchSizes
 from oaikit_server.service import Service
+
+if TYPE_CHECKING:
+    from oaikit_server.dialect import Policy
 
 # How long Jupyter's own stop may wait for the engine's, seconds. vLLM's processes die with this one anyway.
 _STOP_S = 6.0
@@ -42,7 +52,26 @@ class OAIKit(ExtensionApp):
         [Unicode(), List(Unicode())],
         default_value="",
         help="The name, or list of names, that requests may use for the model; the first one is in the responses. "
-        "Empty: the value of `model`.",
+        "The value of `model` is accepted too. Environment variable: OPENAI_SERVED_MODEL_NAME_OVERRIDE.",
+    ).tag(config=True)
+    response_role = Unicode(
+        "",
+        help="The role of the answers to chats. Empty: vLLM's default, 'assistant'. Environment variable: "
+        "OPENAI_RESPONSE_ROLE.",
+    ).tag(config=True)
+    tool_call_parser = Unicode(
+        "",
+        help="vLLM's parser of this model's tool calls, such as 'hermes'. Environment variable: TOOL_CALL_PARSER.",
+    ).tag(config=True)
+    enable_auto_tool_choice = Bool(
+        False,
+        help="Let the model choose whether to call a tool; needs tool_call_parser. Environment variable: "
+        "ENABLE_AUTO_TOOL_CHOICE.",
+    ).tag(config=True)
+    reasoning_parser = Unicode(
+        "",
+        help="vLLM's parser of what this model thinks before it answers, such as 'qwen3'. Environment variable: "
+        "REASONING_PARSER.",
     ).tag(config=True)
     autoload = Bool(
         True, help="Load `model` when Jupyter starts. False: at the first request that needs it."
@@ -63,17 +92,137 @@ class OAIKit(ExtensionApp):
         min=0.0,
         help="How long a client may leave a response unread before its request is aborted, seconds. 0: for ever.",
     ).tag(config=True)
+    max_body_size = Integer(
+        16 * 1024 * 1024,
+        min=1,
+        help="The largest body that a request may have, bytes; a larger one gets 413.",
+    ).tag(config=True)
+    body_timeout_s = Float(
+        30.0,
+        min=0.0,
+        help="How long a request's body may take to arrive, seconds; then its connection is closed. 0: for ever.",
+    ).tag(config=True)
+    max_concurrency = Integer(
+        1024,
+        min=0,
+        help="How many requests are answered at once; others wait. 0: no limit. Environment variable: "
+        "MAX_CONCURRENCY.",
+    ).tag(config=True)
+    max_queue = Integer(
+        1024,
+        min=0,
+        help="How many requests may wait for one of max_concurrency to end; beyond that they get 429 with "
+        "Retry-After.",
+    ).tag(config=True)
+    default_sampling = Union(
+        [Dict(), Enum(["model"])],
+        default_value={},
+        help="What requests leave out: parameters of the API by name, over the defaults of docs/parameters.md, such as "
+        "{'temperature': 1.0, 'max_tokens': None}. None: what the model says; of max_tokens, what is left of the "
+        "context. 'model' in place of the dict: all as the model's own generation_config says.",
+    ).tag(config=True)
+    unknown_parameters = Enum(
+        ["warn", "refuse"],
+        default_value="warn",
+        help="A parameter that nobody knows is ignored, and named in the answer's header x-oaikit-warning ('warn'), or "
+        "the request gets 400 ('refuse').",
+    ).tag(config=True)
+    allowed_parameters = List(
+        Unicode(),
+        help="Parameters that are passed on to vLLM although they reach into the server (such as 'chat_template', "
+        "'vllm_xargs', 'priority') or are unknown.",
+    ).tag(config=True)
+    max_n = Integer(
+        Limits.n, min=1, help="The most answers that a request may ask for per prompt, by n or best_of."
+    ).tag(config=True)
+    max_prompts = Integer(
+        Limits.prompts, min=1, help="The most prompts that one request for completions may have."
+    ).tag(config=True)
+    raw_openai_output = Bool(
+        True,
+        help="Streams as OpenAI's API has them. False: application/x-ndjson, each line a JSON list of chunks. "
+        "Environment variable: RAW_OPENAI_OUTPUT.",
+    ).tag(config=True)
+    min_batch_size = Integer(
+        1,
+        min=1,
+        help="With raw_openai_output False: chunks in the first line. Environment variable: DEFAULT_MIN_BATCH_SIZE.",
+    ).tag(config=True)
+    batch_size_growth_factor = Float(
+        3.0,
+        min=1.0,
+        help="With raw_openai_output False: how many times as many chunks each next line has. Environment variable: "
+        "DEFAULT_BATCH_SIZE_GROWTH_FACTOR.",
+    ).tag(config=True)
+    batch_size = Integer(
+        50,
+        min=1,
+        help="With raw_openai_output False: the most chunks in a line. Environment variable: DEFAULT_BATCH_SIZE.",
+    ).tag(config=True)
 
     def initialize_settings(self) -> None:
         """Make the engine's host and put it where the handlers find it."""
-        self.service = Service(
+        # Else nobody would hear what oaikit logs: Jupyter's handlers sit at its own loggers, not at the root.
+        logging.getLogger("oaikit").parent = self.log
+        try:
+            self.take_environment()
+            self.service = self._make_service()
+            if self.default_sampling:
+                _ = self.policy  # what is wrong with it is to be said now
+        except SettingError as exc:
+            self.log.critical("oaikit | %s", exc)
+            self.exit(1)  # Jupyter would only log any other exception, and start without
+        self.settings["oaikit_service"] = self.service
+
+    def take_environment(self) -> None:
+        """Give every setting that nobody has set the value of its environment variable, if there is one.
+
+        Raises:
+            SettingError: a variable has a value that makes no sense.
+        """
+        for name, value in vars(settings.Environment.read()).items():
+            if value is not None and not self._is_set(name):
+                setattr(self, name, value)
+
+    def _is_set(self, name: str) -> bool:
+        section = self.config.get(type(self).__name__, {})
+        return name in section or (name == "served_model_name" and name in section.get("engine_args", {}))
+
+    def _make_service(self) -> Service:
+        assert self.serverapp is not None
+        sizes = BatchSizes(self.min_batch_size, self.batch_size_growth_factor, self.batch_size)
+        return Service(
             host=EngineHost(),
-            key=InferenceKey(),
             spec=self._spec(),
+            keys=KeyStore(Path(self.serverapp.data_dir) / "oaikit" / "keys.json"),
+            gate=Gate(self.max_concurrency, self.max_queue),
             load_timeout_s=self.load_timeout_s,
             write_timeout_s=self.write_timeout_s,
+            max_body_size=self.max_body_size,
+            body_timeout_s=self.body_timeout_s,
+            raw_output=None if self.raw_openai_output else sizes,
+            owners_policy=lambda: self.policy,
         )
-        self.settings["oaikit_service"] = self.service
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What the server's owner has set for requests.
+
+        Raises:
+            SettingError: ``default_sampling`` has what no request could have.
+        """
+        # Here and not above: the tables of parameters take tens of milliseconds, for which Jupyter's start would wait.
+        from oaikit.sampling import check_defaults
+        from oaikit_server.dialect import Policy
+
+        limits = Limits(n=self.max_n, prompts=self.max_prompts)
+        defaults = self.default_sampling
+        try:
+            check_defaults({} if defaults == "model" else defaults, limits)
+        except InvalidRequestError as exc:
+            raise SettingError(f"default_sampling: {exc}") from exc
+        refuse = self.unknown_parameters == "refuse"
+        return Policy(defaults, "refuse" if refuse else "warn", frozenset(self.allowed_parameters), limits)
 
     def initialize_handlers(self) -> None:
         """Routes; `ExtensionApp` puts them under the base URL."""
@@ -122,7 +271,14 @@ class OAIKit(ExtensionApp):
         names = (
             [self.served_model_name] if isinstance(self.served_model_name, str) else self.served_model_name
         )
-        return EngineSpec(self.model, tuple(name for name in names if name), dict(self.engine_args))
+        return EngineSpec(
+            self.model, tuple(name for name in names if name), {**self._model_settings(), **self.engine_args}
+        )
+
+    def _model_settings(self) -> dict[str, Any]:
+        """The engine arguments among the settings, if they are set."""
+        names = ("response_role", "tool_call_parser", "enable_auto_tool_choice", "reasoning_parser")
+        return {name: value for name in names if (value := getattr(self, name))}
 
 
 main = OAIKit.launch_instance  # `jupyter oaikit`: a server with the extension; `--help-all` has the settings

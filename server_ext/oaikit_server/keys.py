@@ -1,16 +1,227 @@
-"""The key that a server mints for programs which only need answers."""
+"""Keys for programs that only need answers: one that each server mints, and those that its user makes.
+
+Jupyter's token lets its holder run code. These let their holder do what their scopes say, and nothing else.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import re
 import secrets
+import time
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from oaikit.errors import AuthenticationError, InvalidRequestError, NotFoundError
+from oaikit_server.keyfile import KeyFile
+
+_PREFIX = "sk-oaikit-"
+_MAX_NAME = 100
+# How long a key that has ended is remembered, seconds: its holder is told why it does not work any more.
+_REMEMBERED_S = 90 * 24 * 3600
+
+
+class Scope(StrEnum):
+    """What a key is good for: the engine's state and tokens, answers, or loading and unloading models."""
+
+    READ = "read"
+    INFER = "infer"
+    ADMIN = "admin"
+
+
+_DEFAULT_SCOPES = (Scope.READ, Scope.INFER)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key without its secret. Times are seconds since 1970; None: it never expires, was not revoked, has no limit."""
+
+    id: str
+    name: str
+    scopes: frozenset[Scope]
+    created: int
+    sha256: str = field(repr=False)
+    expires: int | None = None
+    revoked: int | None = None
+    requests_per_minute: int | None = None
+
+    def state(self, now: float) -> str:
+        """``"active"``, ``"expired"`` or ``"revoked"``."""
+        if self.revoked is not None:
+            return "revoked"
+        return "active" if self.expires is None or now < self.expires else "expired"
+
+    def ended_before(self, moment: float) -> bool:
+        """Whether it has been expired or revoked since before then."""
+        return any(end is not None and end < moment for end in (self.expires, self.revoked))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same in JSON's types."""
+        return {**asdict(self), "scopes": sorted(self.scopes)}
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Key:
+        """From what `as_dict` made. Raises KeyError, TypeError or ValueError for anything else."""
+        key = cls(**{**stored, "scopes": frozenset(map(Scope, stored["scopes"]))})
+        for name, kinds in _STORED_TYPES.items():
+            if not isinstance(getattr(key, name), kinds):
+                raise TypeError(f"{name} of key {key.id!r} has a wrong type")
+        if not re.fullmatch("[0-9a-f]{64}", key.sha256):
+            raise ValueError(f"sha256 of key {key.id!r} is none")
+        return key
+
+
+_STORED_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("id", "name", "sha256"), (str,)),
+    "created": (int,),
+    **dict.fromkeys(("expires", "revoked", "requests_per_minute"), (int, type(None))),
+}
+
+
+def _new_secret() -> str:
+    return _PREFIX + secrets.token_urlsafe(32)
+
+
+def _hash(secret: str) -> str:
+    """A secret of 256 random bits needs no salt and no slow hash: nobody can try them all."""
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 class InferenceKey:
-    """A key for inference alone, good for the life of this server. Jupyter's token would let its holder run code."""
+    """The key that a server mints at its start, for its kernels and terminals. It ends with the server."""
 
     def __init__(self) -> None:
-        self.value = f"sk-oaikit-{secrets.token_urlsafe(32)}"
+        self.value = _new_secret()
+        self.key = Key(
+            "minted", "kernels and terminals", frozenset(_DEFAULT_SCOPES), int(time.time()), _hash(self.value)
+        )
 
     def matches(self, candidate: str) -> bool:
         """Compare in constant time."""
-        return secrets.compare_digest(candidate.encode(), self.value.encode())
+        return hmac.compare_digest(_hash(candidate), self.key.sha256)
+
+
+class KeyStore:
+    """The keys that a user makes and revokes, in one file that all servers of this user share.
+
+    The secret is returned once, by `create`; the file has its SHA-256.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self._file = KeyFile(path, Key.from_dict)
+        self._clock = clock
+
+    def create(
+        self,
+        name: str,
+        scopes: Collection[str] = _DEFAULT_SCOPES,
+        *,
+        expires_in_s: float | None = None,
+        requests_per_minute: int | None = None,
+    ) -> tuple[Key, str]:
+        """A new key and its secret, which is not stored.
+
+        Raises:
+            InvalidRequestError: a value is out of range.
+            OAIKitError: the file can't be written.
+        """
+        secret, now = _new_secret(), self._clock()
+        key = Key(
+            id=f"key_{secrets.token_hex(8)}",
+            name=_checked_name(name),
+            scopes=_checked_scopes(scopes),
+            created=int(now),
+            sha256=_hash(secret),
+            expires=None if expires_in_s is None else int(now + _checked_time(expires_in_s)),
+            requests_per_minute=_checked_limit(requests_per_minute),
+        )
+        with self._file.changing() as keys:
+            keys[:] = [known for known in keys if not known.ended_before(now - _REMEMBERED_S)]
+            keys.append(key)
+        return key, secret
+
+    def list(self) -> list[dict[str, Any]]:
+        """Every key that is remembered, oldest first, with its state and without its hash."""
+        return [self.describe(key) for key in self._file.read()]
+
+    def describe(self, key: Key) -> dict[str, Any]:
+        """What may be shown of a key."""
+        shown = {**key.as_dict(), "state": key.state(self._clock())}
+        del shown["sha256"]
+        return shown
+
+    def revoke(self, key_id: str) -> Key:
+        """End a key, now and in every server.
+
+        Raises:
+            NotFoundError: there is no such key.
+        """
+        with self._file.changing() as keys:
+            for index, key in enumerate(keys):
+                if key.id == key_id:
+                    keys[index] = replace(key, revoked=key.revoked or int(self._clock()))
+                    return keys[index]
+        raise NotFoundError(f"there is no key with the id {key_id!r}", param="id")
+
+    def find(self, secret: str) -> Key | None:
+        """The key with this secret, or None. A file that can't be read has no keys.
+
+        Raises:
+            AuthenticationError: the key has expired or was revoked.
+        """
+        digest, found = _hash(secret), None
+        for key in self._file.read_or_none():
+            if hmac.compare_digest(digest, key.sha256):
+                found = key
+        if found is not None and (state := found.state(self._clock())) != "active":
+            raise AuthenticationError(f"this key {'has' if state == 'expired' else 'was'} {state}")
+        return found
+
+
+def bearer(authorization: str) -> str:
+    """The secret in the value of an ``Authorization`` header, or an empty string."""
+    scheme, _, value = authorization.partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.strip()) <= _MAX_NAME:
+        raise InvalidRequestError(f"name must be a text of 1 to {_MAX_NAME} characters", param="name")
+    return name.strip()
+
+
+def _checked_scopes(scopes: object) -> frozenset[Scope]:
+    allowed = ", ".join(Scope)
+    if not isinstance(scopes, (list, tuple, set, frozenset)) or not scopes:
+        raise InvalidRequestError(f"scopes must be a list with one or more of {allowed}", param="scopes")
+    for scope in scopes:
+        if not isinstance(scope, str) or scope not in list(Scope):
+            raise InvalidRequestError(
+                f"scopes has an unknown {str(scope)[:50]!r}; there are {allowed}", param="scopes"
+            )
+    return frozenset(map(Scope, scopes))
+
+
+def _checked_time(seconds: object) -> float:
+    """A time from now. A hundred years are for ever; beyond, JSON and calendars have ends of their own."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 1 <= seconds <= 3.2e9:
+        raise InvalidRequestError(
+            "expires_in_s must be a number of seconds from 1 on, or null for a key that never expires",
+            param="expires_in_s",
+        )
+    return float(seconds)
+
+
+def _checked_limit(limit: object) -> int | None:
+    if limit is None:
+        return None
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 100_000:
+        raise InvalidRequestError(
+            "requests_per_minute must be a whole number from 1 to 100000, or null for no limit",
+            param="requests_per_minute",
+        )
+    return limit

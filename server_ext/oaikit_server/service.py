@@ -1,27 +1,86 @@
-"""What the handlers share: the engine's host, the key, the limits."""
+"""What the handlers share: the engine's host, the keys, the limits."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, State
 from oaikit.errors import EngineLoadingError, EngineStoppedError
 from oaikit_server.direct import Turn
-from oaikit_server.keys import InferenceKey
+from oaikit_server.keys import InferenceKey, Key, KeyStore, bearer
+from oaikit_server.limits import Gate, RateLimits
+from oaikit_server.raw_output import BatchSizes
+
+if TYPE_CHECKING:
+    from oaikit_server.dialect import Policy
+
+log = logging.getLogger("oaikit.server")
 
 
 @dataclass
 class Service:
-    """One per server. ``spec`` is the model to load at the first request that needs one, None after an unload."""
+    """One per server. ``spec`` is the model to load at the first request that needs one, None after an unload.
+
+    ``owners_policy`` gives what the server's owner has set for requests; `policy` adds what the model says.
+    ``max_body_size`` is in bytes, the times are in seconds. ``raw_output`` None: streams are server-sent events, else
+    lines of JSON lists of these sizes.
+    """
 
     host: EngineHost
-    key: InferenceKey
     spec: EngineSpec | None
+    keys: KeyStore
+    gate: Gate
     load_timeout_s: float
     write_timeout_s: float
+    max_body_size: int
+    body_timeout_s: float
+    raw_output: BatchSizes | None
+    owners_policy: Callable[[], Policy]
+    key: InferenceKey = field(default_factory=InferenceKey)
+    rates: RateLimits = field(default_factory=RateLimits)
     turn: Turn = field(default_factory=Turn)
+    _told: set[str] = field(default_factory=set)
+
+    def holder(self, authorization: str) -> Key | None:
+        """The key in an ``Authorization`` header, the minted one or a user's; None if it has none of oaikit's.
+
+        Raises:
+            AuthenticationError: the key has expired or was revoked.
+        """
+        secret = bearer(authorization)
+        if not secret:
+            return None
+        return self.key.key if self.key.matches(secret) else self.keys.find(secret)
+
+    def policy(self) -> Policy:
+        """How requests are resolved now; of the model only what is known, if none is loaded."""
+        status, owners = self.host.status(), self.owners_policy()
+        if status.max_logprobs is None:
+            return owners
+        limits = replace(owners.limits, logprobs=status.max_logprobs)
+        return replace(
+            owners,
+            limits=limits,
+            context=status.max_model_len,
+            models=status.served_names,
+            of_model=status.generation_config,
+        )
+
+    def tell_of_default(self, client: str) -> None:
+        """Log, once per client, that an answer ended at a number of tokens that the request did not ask for."""
+        if client in self._told:
+            return
+        self._told.add(client)
+        log.warning(
+            "an answer to %s was cut off, because the request has no max_tokens and the default is small; send "
+            "max_tokens, or set c.OAIKit.default_sampling = {'max_tokens': None} for what is left of the context",
+            client,
+        )
 
     async def until_ready(self) -> None:
         """Wait for the engine, loading the configured model if nothing has been loaded yet.

@@ -1,0 +1,113 @@
+"""vLLM's answer to one request, as it goes to the client: a pure function from ASGI messages to ASGI messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+
+from oaikit.engine.call import Message
+from oaikit_server.dialect.errors import openai_error, openai_event, with_reasoning_content
+from oaikit_server.dialect.request import Resolved
+from oaikit_server.raw_output import RAW_OUTPUT, BatchSizes, RawOutput
+
+_JSON, _EVENTS = b"application/json", b"text/event-stream"
+_CUT_OFF = b'"finish_reason":"length"'
+
+
+class Answer:
+    """Takes the messages of vLLM's app in their order, and gives those for the client.
+
+    Parameters: the request as it was resolved, None on routes that are passed on as they are; how streams are cut into
+    lines of JSON lists, None for server-sent events; and what is called when an answer ends at a limit of tokens that
+    the request did not ask for.
+    """
+
+    def __init__(
+        self,
+        resolved: Resolved | None = None,
+        raw: BatchSizes | None = None,
+        cut_off: Callable[[], object] | None = None,
+    ) -> None:
+        self._resolved, self._sizes, self._cut_off = resolved, raw, cut_off
+        self._defaulted = resolved is not None and resolved.defaulted_max_tokens is not None
+        self._prompt = resolved.prompt if resolved is not None else None
+        self._status = 0
+        self._gathered: list[bytes] | None = None  # of an answer that is changed as a whole
+        self._raw: RawOutput | None = None
+        self.is_stream = False  # known when the start has been taken
+        self._start: Message | None = None
+
+    @property
+    def takes_comments(self) -> bool:
+        """Whether the client gets server-sent events, which may have comments between them."""
+        return self.is_stream and self._gathered is None and self._raw is None
+
+    def take(self, message: Message) -> list[Message]:
+        """What the client gets for a message; nothing while it is kept back."""
+        if message["type"] == "http.response.start":
+            return self._begin(message)
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if self._gathered is not None:
+            self._gathered.append(body)
+            return [] if more else self._whole(b"".join(self._gathered))
+        return [{**message, "body": self._part(body, more)}]
+
+    def _begin(self, message: Message) -> list[Message]:
+        status, headers = message["status"], dict(message["headers"])
+        # vLLM says "not implemented" where a request asks for what this model or engine can't do.
+        self._status = HTTPStatus.BAD_REQUEST if status == HTTPStatus.NOT_IMPLEMENTED else status
+        content_type = headers.get(b"content-type", b"")
+        self.is_stream = content_type.startswith(_EVENTS)
+        if self._status >= HTTPStatus.BAD_REQUEST:
+            headers[b"content-type"] = _JSON
+            self._gathered = []
+        elif not self.is_stream and self._resolved is not None:
+            self._gathered = []
+        elif self.is_stream and self._sizes is not None and self._resolved is not None:
+            self._raw = RawOutput(self._sizes)
+            headers[b"content-type"] = RAW_OUTPUT
+        if self.is_stream and self._defaulted:  # its end isn't known when its headers are sent
+            headers |= self._limit_header("ends")
+        start = {**message, "status": int(self._status), "headers": list(headers.items())}
+        if self._gathered is None:
+            return [start]
+        self._start = start
+        return []
+
+    def _part(self, body: bytes, more: bool) -> bytes:
+        """A part of an answer that is passed on as it comes."""
+        if not self.is_stream:
+            return with_reasoning_content(body)
+        if self._defaulted and _CUT_OFF in body:
+            self._tell()
+        events = openai_event(body, prompt=self._prompt)
+        if self._raw is None:
+            return events
+        return self._raw.feed(events) + (b"" if more else self._raw.close())
+
+    def _whole(self, body: bytes) -> list[Message]:
+        assert self._start is not None
+        if self._status >= HTTPStatus.BAD_REQUEST:
+            body = openai_error(self._status, body, prompt=self._prompt)
+        else:
+            assert self._resolved is not None
+            if self._resolved.candidates:
+                body = json.dumps(self._resolved.choose(json.loads(body)), separators=(",", ":")).encode()
+            body = with_reasoning_content(body)
+            if self._defaulted and _CUT_OFF in body:
+                self._start["headers"] += self._limit_header("ended").items()
+                self._tell()
+        return [self._start, {"type": "http.response.body", "body": body, "more_body": False}]
+
+    def _limit_header(self, verb: str) -> dict[bytes, bytes]:
+        assert self._resolved is not None
+        text = (
+            f"max_tokens was not given: the answer {verb} after {self._resolved.defaulted_max_tokens} tokens"
+        )
+        return {b"x-oaikit-max-tokens": text.encode()}
+
+    def _tell(self) -> None:
+        self._defaulted = False
+        if self._cut_off is not None:
+            self._cut_off()
