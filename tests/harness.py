@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,8 +20,11 @@ from urllib.parse import urlsplit
 import psutil
 from jupyter_client import BlockingKernelClient
 
+from oaikit.settings import Environment
+
 SERVED = "tiny"  # the name that the shared server's model is served under
 READY_S = 250  # an engine starts in half a minute on two idle cores, and in many on busy ones
+WORKER_VARIABLES = {each.metadata["name"] for each in fields(Environment)}
 
 
 @dataclass
@@ -164,7 +167,7 @@ def isolated_environment(folder: Path) -> dict[str, str]:
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("OAIKIT_", "OPENAI_", "JUPYTER_", "JPY_"))
+        if not name.startswith(("OAIKIT_", "OPENAI_", "JUPYTER_", "JPY_")) and name not in WORKER_VARIABLES
     }
     for name in ("CONFIG", "DATA", "RUNTIME"):
         environment[f"JUPYTER_{name}_DIR"] = str(folder / name.lower())
@@ -172,16 +175,21 @@ def isolated_environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def jupyter_server(folder: Path, *options: str, base_url: str = "/") -> Iterator[Server]:
-    """Start a server on a free port; stop it at the end."""
-    token, log = secrets.token_hex(16), folder / "log"
+def jupyter_server(
+    folder: Path, *options: str, base_url: str = "/", token: str | None = None, **variables: str
+) -> Iterator[Server]:
+    """Start a server on a free port, with environment variables of its own; stop it at the end.
+
+    `token`: None makes one up, "" is for a server with a password.
+    """
+    token, log = secrets.token_hex(16) if token is None else token, folder / "log"
     command = [
         *(sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.base_url={base_url}"),
         *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
         *options,
     ]
-    environment = isolated_environment(folder)
+    environment = isolated_environment(folder) | variables
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -215,7 +223,8 @@ def run_in_kernel(server: Server, code: str) -> str:
     kernel = server.request("POST", "api/kernels", {"name": "python3"}).json
     client = BlockingKernelClient()
     client.load_connection_file(str(server.folder / "runtime" / f"kernel-{kernel['id']}.json"))
-    client.start_channels()
+    # Without heartbeats: a kernel that takes more than a second to answer the first would count as dead.
+    client.start_channels(hb=False)
     said: list[str] = []
 
     def hear(message: dict[str, Any]) -> None:

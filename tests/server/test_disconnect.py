@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from http.client import HTTPConnection
 
 from tests.harness import SERVED, Server, wait_until
 
 
-def open_request(server: Server, *, stream: bool) -> object:
+def open_request(server: Server, *, stream: bool, model: str = SERVED) -> HTTPConnection:
     """A request that would go on for two thousand tokens, and its first bytes if it streams."""
     connection = server.connection()
-    body = {"model": SERVED, "prompt": "The", "max_tokens": 2000, "ignore_eos": True, "stream": stream}
+    body = {"model": model, "prompt": "The", "max_tokens": 2000, "ignore_eos": True, "stream": stream}
     headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
     connection.request("POST", f"{server.path}oaikit/v1/completions", json.dumps(body), headers)
     if stream:

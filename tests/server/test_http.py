@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,7 +60,6 @@ def test_an_unknown_route_is_404(server: Server, path: str) -> None:
         "scale_elastic_ep",
         "sleep",
         "collective_rpc",
-        "openapi.json",
         "docs",
         "server_info",
         "v1/chat/completions/derender",
@@ -151,6 +151,27 @@ def test_a_foreign_host_header_is_refused(server: Server) -> None:
     in_openais_shape(answer)
 
 
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "Application/JSON; charset=utf-8", "application/x+json"]
+)
+def test_what_reaches_into_the_server_is_refused_however_json_is_spelled(
+    server: Server, content_type: str
+) -> None:
+    body = json.dumps({"model": SERVED, "messages": CHAT["messages"], "chat_template": "{{ 1 }}"}).encode()
+    for path in ("tokenize", "v1/responses", "v1/chat/completions"):
+        answer = server.request("POST", f"oaikit/{path}", body, headers={"Content-Type": content_type})
+        assert answer.status == 400
+        assert in_openais_shape(answer)["param"] == "chat_template"
+
+
+def test_the_log_says_once_per_client_that_the_default_cut_an_answer_off(server: Server) -> None:
+    asked = {name: value for name, value in CHAT.items() if name != "max_tokens"}
+    for _ in range(2):
+        answer = server.request("POST", "oaikit/v1/chat/completions", asked)
+        assert "x-oaikit-max-tokens" in answer.headers
+    assert server.log.read_text().count("an answer to 127.0.0.1 was cut off") == 1
+
+
 def test_answers_set_no_cookies(server: Server) -> None:
     assert "set-cookie" not in server.request("GET", "oaikit/v1/models").headers
     assert "set-cookie" not in server.request("POST", "oaikit/v1/chat/completions", CHAT).headers
@@ -176,10 +197,10 @@ def test_connections_are_kept_alive(server: Server) -> None:
     connection.close()
 
 
-def test_status_and_metrics(server: Server) -> None:
+def test_status_and_metrics(server: Server, model: Path) -> None:
     status = server.status()
     assert status["state"] == "ready"
-    assert status["served_names"] == [SERVED]
+    assert status["served_names"] == [SERVED, str(model)]
     assert status["device"] == "cpu"
     assert status["vllm_version"]
     assert status["uptime_s"] > 0
@@ -214,12 +235,20 @@ def test_a_bad_load_leaves_the_engine_alone(server: Server) -> None:
 def test_a_slow_reader_loses_nothing(server: Server) -> None:
     connection = server.connection()
     body = json.dumps(
-        {"model": SERVED, "prompt": "The", "max_tokens": 1500, "stream": True, "ignore_eos": True}
+        {
+            "model": SERVED,
+            "prompt": "The",
+            "max_tokens": 1500,
+            "stream": True,
+            "ignore_eos": True,
+            "return_token_ids": True,
+        }
     )
     headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
     connection.request("POST", f"{server.path}oaikit/v1/completions", body, headers)
     time.sleep(3)
-    text = connection.getresponse().read()
-    assert text.count(b"data: ") > 1400
-    assert text.endswith(b"data: [DONE]\n\n")
+    *events, done, _ = connection.getresponse().read().split(b"\n\n")
+    assert done == b"data: [DONE]"
+    choices = [json.loads(event.removeprefix(b"data: "))["choices"][0] for event in events]
+    assert sum(len(choice["token_ids"] or ()) for choice in choices) == 1500
     connection.close()

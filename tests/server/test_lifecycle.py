@@ -158,6 +158,7 @@ def test_load_unload_and_failures(model: Path, tmp_path: Path) -> None:
         assert [(entry["id"], entry["max_model_len"]) for entry in models] == [
             ("tiny", 2000),
             ("small", 2000),
+            (str(model), 2000),
         ]
         assert complete(server) == 200
 

@@ -38,7 +38,7 @@ def said(server: Server) -> dict[str, Any]:
 
 
 def test_chat(said: dict[str, Any]) -> None:
-    assert said["models"] == [SERVED]
+    assert said["models"][0] == SERVED
     assert said["chat"]["text"]
     assert said["chat"]["usage"]["completion_tokens"] == 16
     assert said["chat_streamed"]["text"]

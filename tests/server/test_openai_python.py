@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from pathlib import Path
 
 import openai
 import pytest
@@ -14,8 +15,12 @@ from tests.harness import SERVED, Server
 HELLO = [{"role": "user", "content": "Hello"}]
 
 
-def test_the_served_model_is_listed(client: openai.OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == [SERVED]
+def test_the_served_name_is_listed_first_and_the_models_own_is_accepted(
+    client: openai.OpenAI, model: Path
+) -> None:
+    assert [listed.id for listed in client.models.list()] == [SERVED, str(model)]
+    reply = client.chat.completions.create(model=str(model), messages=HELLO, max_tokens=1)
+    assert reply.model == SERVED
 
 
 def test_chat(client: openai.OpenAI) -> None:

@@ -12,9 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import oaikit as ok
+from oaikit.connection import _connect_runpod
 from oaikit.errors import (
     AuthenticationError,
     EngineStoppedError,
+    InvalidRequestError,
     NotFoundError,
     OAIKitError,
     ServerNotFoundError,
@@ -27,13 +29,17 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        if self.headers["Authorization"] == "Bearer wrong":
+        if self.path.startswith("/v2/"):
+            self.at_runpod()
+        elif self.headers["Authorization"] == "Bearer wrong":
             self.answer(401, {"error": "Unauthorized"})
         else:
             listed = {"id": "tiny", "object": "model", "created": 1, "owned_by": "vllm"}
             self.answer(200, {"object": "list", "data": [listed]})
 
     def do_POST(self) -> None:
+        if self.path.startswith("/v2/") and not self.path.startswith("/v2/abc-123/openai/v1/"):
+            return self.answer(404, {"error": "endpoint not found"})
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path.startswith("/stopped"):
             error = EngineStoppedError("no model is loaded")
@@ -51,6 +57,15 @@ class Handler(BaseHTTPRequestHandler):
             self.event("[DONE]")
             self.wfile.write(b"0\r\n\r\n")
         return None
+
+    def at_runpod(self) -> None:
+        """RunPod's URL layout, its key, and its answer to any other path."""
+        if self.path != "/v2/abc-123/openai/v1/models":
+            self.answer(404, {"error": "endpoint not found"})
+        elif self.headers["Authorization"] != "Bearer rpa_right":
+            self.answer(401, {"error": "Unauthorized"})
+        else:
+            self.answer(200, {"object": "list", "data": [{"id": "mine", "object": "model"}]})
 
     def answer(self, status: int, body: object, **headers: str) -> None:
         data = json.dumps(body).encode()
@@ -122,3 +137,57 @@ def test_a_chat_asks_the_first_listed_model_by_default(url):
     code = f"import oaikit; print(oaikit.connect('{url}/v1').chat('Hi').model)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15, check=True)
     assert run.stdout == "tiny\n"
+
+
+# -- RunPod ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_at_runpod(url, monkeypatch):
+    monkeypatch.setenv("RUNPOD_API_KEY", "rpa_right")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
+    llm = _connect_runpod("abc-123", None, None, base=url)
+    assert llm.url == f"{url}/v2/abc-123/openai/v1"
+    assert llm.models() == ["mine"]
+    reply = llm.chat("Hi")
+    assert (reply.text, reply.model) == ("Hello", "mine")
+    assert [model.id for model in llm.openai.models.list()] == ["mine"]
+    llm.close()
+
+
+def test_a_key_that_is_given_wins(url, monkeypatch):
+    monkeypatch.setenv("RUNPOD_API_KEY", "rpa_right")
+    with pytest.raises(AuthenticationError):
+        _connect_runpod("abc-123", "rpa_wrong", None, base=url).models()
+    monkeypatch.setenv("RUNPOD_API_KEY", "rpa_wrong")
+    assert _connect_runpod("abc-123", "rpa_right", "mine", base=url).models() == ["mine"]
+
+
+def test_another_endpoint_is_not_found(url):
+    with pytest.raises(NotFoundError, match="endpoint not found"):
+        _connect_runpod("other", "rpa_right", None, base=url).models()
+
+
+def test_the_public_call_goes_to_runpod(monkeypatch):
+    monkeypatch.setenv("RUNPOD_API_KEY", "rpa_right")
+    assert ok.connect(runpod="abc-123").url == "https://api.runpod.ai/v2/abc-123/openai/v1"
+
+
+def test_runpod_wants_a_key_of_its_own(monkeypatch):
+    monkeypatch.delenv("RUNPOD_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
+    with pytest.raises(AuthenticationError, match="RUNPOD_API_KEY"):
+        ok.connect(runpod="abc-123")
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["", "a/b", "../x", "a b", "https://api.runpod.ai/v2/abc", "<ENDPOINT_ID>", "é"]
+)
+def test_what_is_no_endpoint_id(endpoint):
+    with pytest.raises(InvalidRequestError) as caught:
+        ok.connect(runpod=endpoint, api_key="rpa_right")
+    assert caught.value.param == "runpod"
+
+
+def test_a_url_and_an_endpoint_are_one_too_many():
+    with pytest.raises(InvalidRequestError, match="not both"):
+        ok.connect("http://127.0.0.1:9/v1", runpod="abc-123", api_key="x")

@@ -16,10 +16,12 @@ from oaikit.errors import (
     EngineStoppedError,
     EngineUnavailableError,
     InvalidRequestError,
-    NotFoundError,
+    ModelNotFoundError,
     OAIKitError,
+    RateLimitError,
     RequestError,
     ServerNotFoundError,
+    SettingError,
     from_body,
 )
 
@@ -30,12 +32,12 @@ def tree(cls: type[OAIKitError] = OAIKitError) -> list[type[OAIKitError]]:
 
 def example(cls: type[OAIKitError]) -> OAIKitError:
     if cls is RequestError:
-        return RequestError("Too fast.", status=429, type="rate_limit", code="slow_down", param="n")
+        return RequestError("In use.", status=409, type="conflict", code="in_use", param="n")
     return cls("It is broken.", param="model")
 
 
 # Nothing in a body tells these from any other failure of a server.
-INDISTINCT = {OAIKitError, EngineError, ServerNotFoundError}
+INDISTINCT = {OAIKitError, EngineError, ServerNotFoundError, SettingError}
 
 
 @pytest.mark.parametrize("cls", tree())
@@ -74,6 +76,7 @@ def test_the_docstring_has_the_whole_tree():
 def test_headers_tell_a_client_when_to_try_again():
     assert EngineLoadingError("…").headers() == {"Retry-After": "5", "x-should-retry": "true"}
     assert EngineStoppedError("…").headers() == {"x-should-retry": "false"}
+    assert RateLimitError("…", retry_after_s=7).headers() == {"Retry-After": "7", "x-should-retry": "true"}
     assert EngineCrashedError("…").headers() == {}
 
 
@@ -87,7 +90,7 @@ def test_openai_body():
 
 def test_body_without_its_envelope():
     """OpenAI's Python client takes the envelope off."""
-    assert type(from_body(404, {"message": "gone", "code": "model_not_found"})) is NotFoundError
+    assert type(from_body(404, {"message": "gone", "code": "model_not_found"})) is ModelNotFoundError
     assert from_body(404, {"message": "gone", "code": "model_not_found"}).code == "model_not_found"
 
 

@@ -10,8 +10,10 @@ import time
 import pytest
 
 import oaikit.engine
-from oaikit.engine import EngineHost, EngineSpec, State, _child
+from oaikit.engine import _child
 from oaikit.engine.call import http_scope
+from oaikit.engine.host import EngineHost
+from oaikit.engine.state import EngineSpec, State
 from oaikit.errors import EngineFailedError, EngineLoadingError, EngineStoppedError
 
 SPEC = EngineSpec("some/model", ("chat", "default"), {"max_model_len": 512})
@@ -69,7 +71,11 @@ def test_a_request_without_an_engine_is_refused(host):
 
 def test_the_arguments_of_a_spec():
     assert EngineSpec("m").engine_arguments() == {}
-    assert SPEC.engine_arguments() == {"max_model_len": 512, "served_model_name": ["chat", "default"]}
+    assert SPEC.engine_arguments() == {
+        "max_model_len": 512,
+        "served_model_name": ["chat", "default", SPEC.model],
+    }
+    assert EngineSpec("m", ("m", "chat")).engine_arguments() == {"served_model_name": ["m", "chat"]}
     assert SPEC.options == {"max_model_len": 512}, (
         "the spec itself is as it was: it is used again after a crash"
     )

@@ -68,7 +68,9 @@ def test_type_checkers_see_the_same_names():
 MEASURE = """
 import importlib, json, os, sys, time
 after, module, cache = sys.argv[1:]
+began = time.process_time()
 importlib.import_module(after)
+print((time.process_time() - began) * 1000, flush=True)
 sys.pycache_prefix, sys.dont_write_bytecode = cache, False
 for _ in range(5):
     if os.fork() == 0:
@@ -80,24 +82,27 @@ for _ in range(5):
 """
 
 
-def import_cost(module: str, after: str, cache: Path) -> tuple[float, set[str]]:
-    """The best of five, in milliseconds of the processor (what else runs here does not count), and what is loaded."""
-    runs = [json.loads(line) for line in fresh(MEASURE, after, module, str(cache)).splitlines()]
+def import_cost(module: str, after: str, cache: Path) -> tuple[float, float, set[str]]:
+    """The best of five, what ``after`` cost before (milliseconds of the processor), and what is loaded."""
+    before, *lines = fresh(MEASURE, after, module, str(cache)).splitlines()
+    runs = [json.loads(line) for line in lines]
     assert len(runs) == 5
-    return min(ms for ms, _ in runs), set(runs[0][1])
+    return min(ms for ms, _ in runs), float(before), set(runs[0][1])
 
 
 def test_importing_oaikit_costs_next_to_nothing(tmp_path):
-    ms, loaded = import_cost("oaikit", "sys", tmp_path)
+    ms, _, loaded = import_cost("oaikit", "sys", tmp_path)
     assert loaded & (HEAVY | {"asyncio", "jupyter_server", "tornado"}) == set()
     assert ms < 100
 
 
 def test_the_extension_adds_next_to_nothing_to_jupyters_start(tmp_path):
-    ms, loaded = import_cost("oaikit_server", "jupyter_server.serverapp", tmp_path)
+    ms, jupyter_ms, loaded = import_cost("oaikit_server", "jupyter_server.serverapp", tmp_path)
     assert "oaikit_server.handlers" in loaded
     assert loaded & HEAVY == set()
-    assert ms < 50
+    assert ms < jupyter_ms / 5, (
+        "50 ms where Jupyter's own import takes 250; machines differ by more than that"
+    )
 
 
 def test_connecting_loads_no_engine():
@@ -110,24 +115,39 @@ def test_connecting_loads_no_engine():
 # -- documentation -----------------------------------------------------------------------------------------------------
 
 
-def undocumented(body: list[ast.stmt], prefix: str) -> Iterator[str]:
-    """Public functions and classes, and the public methods of these, that have no docstring."""
+def documented_methods(trees: list[ast.Module]) -> dict[str, set[str]]:
+    """The methods with a docstring of each class of ours, by the name of the class."""
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    return {
+        each.name: {
+            node.name for node in each.body if isinstance(node, ast.FunctionDef) and ast.get_docstring(node)
+        }
+        for each in classes
+    }
+
+
+def undocumented(body: list[ast.stmt], prefix: str, inherited: dict[str, set[str]]) -> Iterator[str]:
+    """Public functions and classes, and the public methods of these, that have no docstring and inherit none."""
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_":
             name = f"{prefix}.{node.name}"
             if ast.get_docstring(node) is None:
                 yield name
             if isinstance(node, ast.ClassDef):
-                yield from undocumented(node.body, name)
+                bases = [inherited.get(base.id, set()) for base in node.bases if isinstance(base, ast.Name)]
+                known = {f"{name}.{method}" for base in bases for method in base}
+                yield from (each for each in undocumented(node.body, name, inherited) if each not in known)
 
 
 def test_everything_public_has_a_docstring():
     missing = []
     files = [*(ROOT / "oaikit").rglob("*.py"), *(ROOT / "server_ext").rglob("*.py")]
     assert len(files) > 15
-    for path in files:
-        tree, name = ast.parse(path.read_text()), str(path.relative_to(ROOT))
+    trees = {path: ast.parse(path.read_text()) for path in files}
+    inherited = documented_methods([*trees.values()])
+    for path, tree in trees.items():
+        name = str(path.relative_to(ROOT))
         if path.stat().st_size and ast.get_docstring(tree) is None:
             missing.append(name)
-        missing += undocumented(tree.body, name)
+        missing += undocumented(tree.body, name, inherited)
     assert missing == []

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tornado.web import URLSpec
@@ -14,14 +15,18 @@ from oaikit.engine.state import EngineSpec
 from oaikit.errors import InvalidRequestError
 from oaikit_server.handlers import (
     ROUTES,
+    CompletionHandler,
+    KeyHandler,
+    KeysHandler,
     LoadHandler,
     MetricsHandler,
     StatusHandler,
     UnknownHandler,
     UnloadHandler,
     VLLMHandler,
-    _load_spec,
 )
+from oaikit_server.handlers.engine import load_spec as parsed
+from oaikit_server.keys import Scope
 
 OPEN = {
     "/classify",
@@ -48,7 +53,7 @@ OPEN = {
     "/v1/score",
     "/v2/rerank",
 }
-# Administration, development, and what answers for a server that is not there.
+# Administration, development (/openapi.json is oaikit's own), and what answers for a server that is not there.
 CLOSED = {
     "/abort_requests",
     "/cohere/v2/chat",
@@ -70,7 +75,6 @@ CLOSED = {
     "/is_sleeping",
     "/kv_event_sources",
     "/load",
-    "/openapi.json",
     "/pause",
     "/ping",
     "/ready",
@@ -145,7 +149,8 @@ def handler_of(path: str) -> type | None:
 
 @pytest.mark.parametrize("path", sorted(OPEN))
 def test_what_answers_is_open(path):
-    assert handler_of(f"/oaikit{path}") is VLLMHandler
+    resolved = path in ("/v1/chat/completions", "/v1/completions")
+    assert handler_of(f"/oaikit{path}") is (CompletionHandler if resolved else VLLMHandler)
 
 
 @pytest.mark.parametrize("path", sorted(CLOSED | TRICKS))
@@ -155,12 +160,39 @@ def test_everything_else_is_closed(path):
 
 
 def test_oaikits_own_routes():
-    own = {"api/status": StatusHandler, "api/load": LoadHandler, "api/unload": UnloadHandler}
+    own = {
+        "api/status": StatusHandler,
+        "api/load": LoadHandler,
+        "api/unload": UnloadHandler,
+        "api/keys": KeysHandler,
+        "api/keys/key_0a1b": KeyHandler,
+        "api/keys/": UnknownHandler,
+        "api/keys/0a1b": UnknownHandler,
+        "api/keys/key_0a1b/x": UnknownHandler,
+    }
     assert {path: handler_of(f"/oaikit/{path}") for path in own} == own
     assert handler_of("/oaikit/metrics") is MetricsHandler, (
         "ours, without Jupyter's own metrics; not the app's"
     )
     assert handler_of("/oaikit") is UnknownHandler
+
+
+READ, INFER, ADMIN = ({scope} for scope in (Scope.READ, Scope.INFER, Scope.ADMIN))
+
+
+@pytest.mark.parametrize(
+    ("path", "scopes"),
+    [
+        *((path, READ) for path in ("/v1/models", "/tokenize", "/detokenize", "/api/status", "/metrics")),
+        *((path, INFER) for path in sorted(OPEN - {"/v1/models", "/tokenize", "/detokenize"})),
+        *((path, ADMIN) for path in ("/api/load", "/api/unload")),
+        *((path, set()) for path in ("/api/keys", "/api/keys/key_0a1b")),
+        ("/no/such", READ | INFER | ADMIN),
+    ],
+)
+def test_what_a_key_needs(path, scopes):
+    handler = handler_of(f"/oaikit{path}")
+    assert handler.scopes(SimpleNamespace(path_args=[path.removeprefix("/")])) == scopes
 
 
 @pytest.mark.parametrize("path", ["/", "/api/status", "/v1/models", "/oaikitx", "/x/oaikit/v1/models"])
@@ -187,7 +219,7 @@ def test_every_route_of_the_installed_vllm_is_known_here():
 
 
 def load_spec(wanted: object, configured: EngineSpec | None = None) -> EngineSpec:
-    return _load_spec(json.dumps(wanted).encode(), configured)
+    return parsed(json.dumps(wanted).encode(), configured)
 
 
 @pytest.mark.parametrize(
@@ -207,9 +239,9 @@ def test_a_good_body(wanted, spec):
 @pytest.mark.parametrize("body", [b"", b"{}"])
 def test_an_empty_body_means_the_configured_model(body):
     configured = EngineSpec("configured", ("x",), {"seed": 9})
-    assert _load_spec(body, configured) == configured
+    assert parsed(body, configured) == configured
     with pytest.raises(InvalidRequestError) as caught:
-        _load_spec(body, None)
+        parsed(body, None)
     assert caught.value.param == "model"
 
 
@@ -239,4 +271,4 @@ def test_a_bad_body_names_what_is_wrong(wanted, param):
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[]", b'"m"', b"null", b"model=m"])
 def test_a_body_that_is_no_json_object(body):
     with pytest.raises(InvalidRequestError, match=r"JSON"):
-        _load_spec(body, EngineSpec("configured"))
+        parsed(body, EngineSpec("configured"))

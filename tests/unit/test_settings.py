@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from unittest.mock import patch
 
 import pytest
 
-from oaikit.settings import PreservedEnvironment, announce_server, announced_server, openai_key, withdraw
+from oaikit.errors import SettingError
+from oaikit.settings import (
+    Environment,
+    PreservedEnvironment,
+    announce_server,
+    announced_server,
+    openai_key,
+    runpod_key,
+    withdraw,
+)
 
 URL, KEY = "http://127.0.0.1:8888/oaikit/v1", "sk-oaikit-1"
 NAMES = ["OAIKIT_BASE_URL", "OAIKIT_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_KEY"]
+WORKER = {field.metadata["name"]: field.name for field in fields(Environment)}
 
 
 @pytest.fixture(autouse=True)
 def environment():
     """The real environment without our variables, put back afterwards."""
     with patch.dict(os.environ):
-        for name in NAMES:
+        for name in [*NAMES, *WORKER, "RUNPOD_API_KEY"]:
             os.environ.pop(name, None)
         yield os.environ
 
@@ -99,3 +110,104 @@ def test_preserved_environment(environment):
     del environment["OAIKIT_TEST_DELETED"]
     preserved.restore()
     assert dict(environment) == before
+
+
+# -- the variables of RunPod's worker ----------------------------------------------------------------------------------
+
+
+def test_the_variables_have_the_documented_names():
+    assert set(WORKER) == {
+        "OPENAI_SERVED_MODEL_NAME_OVERRIDE",
+        "OPENAI_RESPONSE_ROLE",
+        "RAW_OPENAI_OUTPUT",
+        "DEFAULT_BATCH_SIZE",
+        "DEFAULT_MIN_BATCH_SIZE",
+        "DEFAULT_BATCH_SIZE_GROWTH_FACTOR",
+        "MAX_CONCURRENCY",
+        "TOOL_CALL_PARSER",
+        "ENABLE_AUTO_TOOL_CHOICE",
+        "REASONING_PARSER",
+    }
+
+
+def test_unset_is_none():
+    assert Environment.read() == Environment()
+    assert set(vars(Environment()).values()) == {None}
+
+
+@pytest.mark.parametrize("name", sorted(WORKER))
+@pytest.mark.parametrize("empty", ["", " "])
+def test_empty_is_unset(environment, name, empty):
+    environment[name] = empty
+    assert Environment.read() == Environment()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("OPENAI_SERVED_MODEL_NAME_OVERRIDE", "my/model-1.0", "my/model-1.0"),
+        ("OPENAI_SERVED_MODEL_NAME_OVERRIDE", " mine ", "mine"),
+        ("OPENAI_RESPONSE_ROLE", "model", "model"),
+        ("RAW_OPENAI_OUTPUT", "1", True),
+        ("RAW_OPENAI_OUTPUT", "true", True),
+        ("RAW_OPENAI_OUTPUT", "True", True),
+        ("RAW_OPENAI_OUTPUT", "2", True),
+        ("RAW_OPENAI_OUTPUT", "0", False),
+        ("RAW_OPENAI_OUTPUT", "false", False),
+        ("RAW_OPENAI_OUTPUT", "FALSE", False),
+        ("DEFAULT_BATCH_SIZE", "100", 100),
+        ("DEFAULT_MIN_BATCH_SIZE", "2", 2),
+        ("DEFAULT_BATCH_SIZE_GROWTH_FACTOR", "2", 2.0),
+        ("DEFAULT_BATCH_SIZE_GROWTH_FACTOR", "1.5", 1.5),
+        ("DEFAULT_BATCH_SIZE_GROWTH_FACTOR", "1", 1.0),
+        ("MAX_CONCURRENCY", "30", 30),
+        ("MAX_CONCURRENCY", "0", 0),
+        ("TOOL_CALL_PARSER", "hermes", "hermes"),
+        ("ENABLE_AUTO_TOOL_CHOICE", "true", True),
+        ("ENABLE_AUTO_TOOL_CHOICE", "1", True),
+        ("ENABLE_AUTO_TOOL_CHOICE", "False", False),
+        ("ENABLE_AUTO_TOOL_CHOICE", "0", False),
+        ("REASONING_PARSER", "deepseek_r1", "deepseek_r1"),
+    ],
+)
+def test_a_value(environment, name, text, value):
+    environment[name] = text
+    read = Environment.read()
+    assert getattr(read, WORKER[name]) == value
+    assert type(getattr(read, WORKER[name])) is type(value)
+    assert sum(each is not None for each in vars(read).values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("OPENAI_SERVED_MODEL_NAME_OVERRIDE", ["two words", "a\nb", "mod\u00e8le"]),
+        ("OPENAI_RESPONSE_ROLE", ["the assistant"]),
+        ("RAW_OPENAI_OUTPUT", ["yes", "on", "1.0", "tru", "none", "0x1"]),
+        ("DEFAULT_BATCH_SIZE", ["0", "-1", "1.5", "many", "1e3", "inf"]),
+        ("DEFAULT_MIN_BATCH_SIZE", ["0", "-1", "1.5", "few"]),
+        ("DEFAULT_BATCH_SIZE_GROWTH_FACTOR", ["0", "0.5", "-3", "nan", "inf", "twice"]),
+        ("MAX_CONCURRENCY", ["-1", "1.5", "unlimited", "9" * 5000]),
+        ("TOOL_CALL_PARSER", ["hermes mistral"]),
+        ("ENABLE_AUTO_TOOL_CHOICE", ["yes", "2", "on"]),
+        ("REASONING_PARSER", ["deep seek"]),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_told_in_one_line(environment, name, texts):
+    for text in texts:
+        environment[name] = text
+        with pytest.raises(SettingError) as caught:
+            Environment.read()
+        message = str(caught.value)
+        assert name in message
+        assert repr(text[:100]) in message
+        assert "must be" in message
+        assert "\n" not in message
+        assert len(message) < 300
+
+
+def test_the_key_for_runpod(environment):
+    assert runpod_key() == ""
+    environment["RUNPOD_API_KEY"] = "rpa_1"
+    assert runpod_key() == "rpa_1"
+    assert "rpa_1" not in repr(Environment.read())
