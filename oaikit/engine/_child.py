@@ -7,7 +7,9 @@ process's life to its parent's, and reports how the load goes. In a process that
 
 from __future__ import annotations
 
+import atexit
 import ctypes
+import gc
 import json
 import logging
 import multiprocessing
@@ -37,6 +39,7 @@ def install() -> None:
     if parent is None or parent.pid is None or report is None:
         return
     die_with_parent(parent.pid)
+    end_without_collecting()
     # A group of its own: Ctrl-C in Jupyter's terminal asks Jupyter "shut down?", and must not have stopped the engine.
     # Not a session of its own: Linux may schedule that as another group, to which vLLM's spinning does not yield
     # (`man 7 sched`, autogroups).
@@ -45,6 +48,12 @@ def install() -> None:
     logger = logging.getLogger("vllm")
     if not any(isinstance(handler, _Reporter) for handler in logger.handlers):
         logger.addHandler(_Reporter(report))
+
+
+def end_without_collecting() -> None:
+    """Have the interpreter end without a last garbage collection, which takes 2 s over what vLLM imports."""
+    atexit.unregister(gc.freeze)  # may have been called before
+    atexit.register(gc.freeze)
 
 
 def die_with_parent(parent_pid: int) -> None:

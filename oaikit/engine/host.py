@@ -370,6 +370,7 @@ def _import_adapter() -> ModuleType:
         ) from exc
     finally:
         environment.restore()
+    _child.end_without_collecting()
     return _vllm
 
 
