@@ -124,6 +124,14 @@ class Server:
         self.engine_processes()
         self.process.send_signal(number)
 
+    def ends_by(self, number: signal.Signals) -> None:
+        """Send a signal, and see the server and its engine end within 10 s."""
+        self.signal(number)
+        assert self.children
+        deadline = time.monotonic() + 10
+        assert self.process.wait(10) in (0, -number)
+        wait_until(lambda: not self.orphans(), deadline - time.monotonic())
+
     def stop(self) -> None:
         """End what `start` began, this process and what is below it."""
         self.engine_processes() if self.process.poll() is None else None

@@ -183,6 +183,10 @@ def _logprobs(request: Request) -> None:
         refuse("top_logprobs", "`top_logprobs` needs `logprobs`: true")
     if request.prompt_logprobs and request.stream:
         refuse("prompt_logprobs", "`prompt_logprobs` can't be streamed; leave out `stream`")
+    echoes = request.endpoint == COMPLETIONS and request.echo and request.logprobs is not None
+    if echoes and request.stream and request.answers > 1:
+        # vLLM 0.32 streams the prompt's log-probabilities with the first answer, and breaks the stream at the next.
+        refuse("echo", "`echo` with `logprobs` can be streamed for one answer: leave out `n` or `stream`")
 
 
 def _logprob_token_ids(request: Request) -> None:
