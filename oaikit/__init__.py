@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from oaikit.backend import Usage as Usage
     from oaikit.connection import Connection as Connection
     from oaikit.connection import connect as connect
+    from oaikit.conversation import Conversation as Conversation
     from oaikit.engine.engine import Engine as Engine
     from oaikit.errors import OAIKitError as OAIKitError
 
 _HOME = {
     "Backend": "oaikit.backend",
     "Connection": "oaikit.connection",
+    "Conversation": "oaikit.conversation",
     "Delta": "oaikit.backend",
     "Engine": "oaikit.engine.engine",
     "OAIKitError": "oaikit.errors",
@@ -34,6 +36,7 @@ _HOME = {
 __all__ = [
     "Backend",
     "Connection",
+    "Conversation",
     "Delta",
     "Engine",
     "OAIKitError",

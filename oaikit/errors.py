@@ -12,6 +12,7 @@ OAIKitError
 ├── RateLimitError             429
 ├── ServerNotFoundError        –    no server to connect to
 ├── SettingError               –    a setting or environment variable that makes no sense
+├── ConversationError          –    a message or a file of messages that makes no sense
 ├── RequestError               –    any other status a server answered
 └── EngineError                500
     ├── EngineCrashedError     500  EngineCore died while it worked on the request
@@ -142,6 +143,12 @@ class SettingError(OAIKitError):
     """A setting or an environment variable has a value that makes no sense."""
 
     code = "invalid_setting"
+
+
+class ConversationError(OAIKitError):
+    """A message or a file of messages makes no sense, or a conversation has no such message."""
+
+    code = "invalid_conversation"
 
 
 class RequestError(OAIKitError):

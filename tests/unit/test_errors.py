@@ -10,6 +10,7 @@ import pytest
 from oaikit import errors
 from oaikit.errors import (
     AuthenticationError,
+    ConversationError,
     EngineCrashedError,
     EngineError,
     EngineLoadingError,
@@ -37,7 +38,7 @@ def example(cls: type[OAIKitError]) -> OAIKitError:
 
 
 # Nothing in a body tells these from any other failure of a server.
-INDISTINCT = {OAIKitError, EngineError, ServerNotFoundError, SettingError}
+INDISTINCT = {OAIKitError, EngineError, ServerNotFoundError, SettingError, ConversationError}
 
 
 @pytest.mark.parametrize("cls", tree())
