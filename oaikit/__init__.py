@@ -12,24 +12,26 @@ from oaikit._lazy import lazily
 
 if TYPE_CHECKING:
     from oaikit.backend import Backend as Backend
-    from oaikit.backend import Delta as Delta
-    from oaikit.backend import Reply as Reply
-    from oaikit.backend import Usage as Usage
     from oaikit.connection import Connection as Connection
     from oaikit.connection import connect as connect
     from oaikit.conversation import Conversation as Conversation
     from oaikit.engine.engine import Engine as Engine
     from oaikit.errors import OAIKitError as OAIKitError
+    from oaikit.reply import Delta as Delta
+    from oaikit.reply import Reply as Reply
+    from oaikit.reply import Token as Token
+    from oaikit.reply import Usage as Usage
 
 _HOME = {
     "Backend": "oaikit.backend",
     "Connection": "oaikit.connection",
     "Conversation": "oaikit.conversation",
-    "Delta": "oaikit.backend",
+    "Delta": "oaikit.reply",
     "Engine": "oaikit.engine.engine",
     "OAIKitError": "oaikit.errors",
-    "Reply": "oaikit.backend",
-    "Usage": "oaikit.backend",
+    "Reply": "oaikit.reply",
+    "Token": "oaikit.reply",
+    "Usage": "oaikit.reply",
     "connect": "oaikit.connection",
 }
 
@@ -41,6 +43,7 @@ __all__ = [
     "Engine",
     "OAIKitError",
     "Reply",
+    "Token",
     "Usage",
     "connect",
 ]

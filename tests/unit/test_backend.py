@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 
 from oaikit._loop import LoopThread
-from oaikit.backend import Choice, Delta, Reply, Stream, Usage, parse_answer
+from oaikit.backend import Stream, parse_answer
 from oaikit.errors import (
     EngineCrashedError,
     EngineError,
@@ -21,6 +21,7 @@ from oaikit.errors import (
     OAIKitError,
     RequestError,
 )
+from oaikit.reply import Choice, Delta, Reply, Token, Usage
 
 
 def chat_chunk(delta: dict, index: int = 0, finish_reason: str | None = None, **more) -> dict:
@@ -114,6 +115,74 @@ def test_whole_completion_response():
     reply, deltas = reply_of([{"model": "tiny", "choices": choices}], streamed=False)
     assert deltas == [Delta(" pass", 0, "length")]
     assert reply.text == " pass"
+
+
+# -- log-probabilities -------------------------------------------------------------------------------------------------
+
+
+def entry(token: str, logprob: float, *others: tuple[str, float]) -> dict:
+    top = [{"token": text, "logprob": value, "bytes": None} for text, value in others]
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode()), "top_logprobs": top}
+
+
+def with_logprobs(chunk: dict, *content: dict) -> dict:
+    chunk["choices"][0]["logprobs"] = {"content": list(content)}
+    return chunk
+
+
+def test_tokens_of_a_streamed_chat_in_their_order():
+    chunks = [
+        FIRST,
+        with_logprobs(chat_chunk({"content": "Hel"}), entry("Hel", -0.5, ("Hel", -0.5), ("Yo", -1.0))),
+        with_logprobs(chat_chunk({"content": "lo"}, 0, "stop"), entry("l", -1.5), entry("o", 0.0)),
+    ]
+    reply, deltas = reply_of(chunks)
+    assert reply.tokens == [
+        Token("Hel", -0.5, {"Hel": -0.5, "Yo": -1.0}),
+        Token("l", -1.5, {"l": -1.5}),
+        Token("o", 0.0, {"o": 0.0}),
+    ]
+    assert [len(delta.tokens) for delta in deltas] == [1, 2]
+    assert reply.tokens[2].probability == 1.0
+
+
+def test_tokens_of_a_completion_with_its_prompt_echoed():
+    """Nothing comes before the first token that could make it likely; the token itself need not be in the top list."""
+    logprobs = {
+        "tokens": ["The", " cat"],
+        "token_logprobs": [None, -2.0],
+        "top_logprobs": [None, {" dog": -1.0}],
+        "text_offset": [0, 3],
+    }
+    choices = [{"index": 0, "text": "The cat", "finish_reason": "length", "logprobs": logprobs}]
+    reply, _ = reply_of([{"model": "tiny", "choices": choices}], streamed=False)
+    assert reply.tokens == [Token("The"), Token(" cat", -2.0, {" dog": -1.0, " cat": -2.0})]
+    assert reply.tokens[0].probability is None
+
+
+def test_a_frame_has_a_row_for_each_token_of_each_choice():
+    chunks = [
+        with_logprobs(chat_chunk({"content": "b"}, 1), entry("b", -1.0, ("a", -0.5))),
+        with_logprobs(chat_chunk({"content": "a"}, 0), entry("a", -0.5)),
+        with_logprobs(chat_chunk({"content": "!"}, 1), entry("!", 0.0)),
+    ]
+    frame = reply_of(chunks)[0].df
+    assert list(frame.columns) == ["choice", "position", "token", "logprob", "probability", "top"]
+    assert frame[["choice", "position", "token"]].to_numpy().tolist() == [
+        [0, 0, "a"],
+        [1, 0, "b"],
+        [1, 1, "!"],
+    ]
+    assert frame.probability.tolist() == pytest.approx([0.6065306597, 0.3678794412, 1.0])
+    assert frame.top[1] == {"a": -0.5, "b": -1.0}
+
+
+def test_without_log_probabilities_there_is_no_frame():
+    with pytest.raises(InvalidRequestError, match="logprobs=True"):
+        _ = reply_of(texts("Hello"))[0].df
+
+
+# -- thoughts and tool calls -------------------------------------------------------------------------------------------
 
 
 def test_streamed_reasoning():

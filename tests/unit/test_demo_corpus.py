@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from oaikit.backend import Choice, Reply
+from oaikit.reply import Choice, Reply
 from tools.demo_model.corpus import arithmetic, completion, mixture
 from tools.demo_model.corpus.common import Draw, Example, Side, side_of_operands, side_of_wordings
 from tools.demo_model.evaluate import as_sent

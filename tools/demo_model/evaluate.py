@@ -17,7 +17,8 @@ from typing import Any
 
 import oaikit as ok
 from oaikit import demo
-from oaikit.backend import Backend, Reply
+from oaikit.backend import Backend
+from oaikit.reply import Reply
 
 from .corpus import arithmetic, completion, mixture
 from .corpus.common import Draw, Example

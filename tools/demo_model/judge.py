@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from oaikit.backend import Reply
+from oaikit.reply import Reply
 
 from .corpus.common import Check
 
