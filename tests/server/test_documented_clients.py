@@ -177,7 +177,13 @@ def served_errors() -> dict[str, type[errors.OAIKitError]]:
         more += each.__subclasses__()
         if each.code:
             found[each.code] = each
-    for elsewhere in ("engine_unavailable", "invalid_engine_argument", "invalid_setting", "server_not_found"):
+    for elsewhere in (
+        "engine_unavailable",
+        "invalid_conversation",
+        "invalid_engine_argument",
+        "invalid_setting",
+        "server_not_found",
+    ):
         del found[elsewhere]
     return found
 
