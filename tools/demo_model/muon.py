@@ -15,16 +15,23 @@ COEFFICIENTS, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
 class Muon(Optimizer):  # type: ignore[misc]  # torch is not followed, so its classes are Any
     """Momentum whose update is made orthogonal (https://kellerjordan.github.io/posts/muon/).
 
-    PyTorch has one too, but rounds to bfloat16, which takes three times as long on a CPU that has no such numbers.
+    PyTorch has one too, but always rounds to bfloat16, which takes three times as long on a CPU without such numbers.
 
     Parameters: matrices; the learning rate, in AdamW's measure (updates are scaled to its usual root mean square,
-    https://arxiv.org/abs/2502.16982); momentum; decoupled weight decay.
+    https://arxiv.org/abs/2502.16982); momentum; decoupled weight decay; what the update is made orthogonal in.
     """
 
     def __init__(
-        self, matrices: Iterable[Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
+        self,
+        matrices: Iterable[Parameter],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+        precision: torch.dtype = torch.float32,
     ) -> None:
-        super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        super().__init__(
+            matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "precision": precision}
+        )
 
     def step(self, closure: None = None) -> None:
         with torch.no_grad():
@@ -35,7 +42,8 @@ class Muon(Optimizer):  # type: ignore[misc]  # torch is not followed, so its cl
             for matrix in group["params"]:
                 momentum = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
                 momentum.lerp_(matrix.grad, 1 - group["momentum"])
-                update = orthogonal(matrix.grad.lerp(momentum, group["momentum"]))  # Nesterov's
+                ahead = matrix.grad.lerp(momentum, group["momentum"])  # Nesterov's
+                update = orthogonal(ahead.to(group["precision"])).to(matrix.dtype)
                 matrix.mul_(1 - group["lr"] * group["weight_decay"])
                 matrix.add_(update, alpha=-0.2 * max(matrix.shape) ** 0.5 * group["lr"])
 
