@@ -14,7 +14,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from traitlets import Bool, Dict, Enum, Float, Integer, List, Unicode, Union
 
-from oaikit import settings
+from oaikit import demo, settings
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, State
 from oaikit.errors import InvalidRequestError, SettingError
@@ -28,6 +28,9 @@ from oaikit_server.service import Service
 if TYPE_CHECKING:
     from oaikit_server.dialect import Policy
 
+# Real models to put in the built-in one's place on a GPU: anyone may download them.
+_SUGGESTED = ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-8B")
+
 # How long Jupyter's own stop may wait for the engine's, seconds. vLLM's processes die with this one anyway.
 _STOP_S = 6.0
 
@@ -40,9 +43,9 @@ class OAIKit(ExtensionApp):
     load_other_extensions = True
 
     model = Unicode(
-        "",
-        help="The model to load: a Hugging Face name or a local path. Empty: none until one is loaded through "
-        "oaikit/api/load.",
+        demo.NAME,
+        help="The model to load: a Hugging Face name or a local path. Unset: the small built-in model, at the first "
+        "request. Empty: none until one is loaded through oaikit/api/load.",
     ).tag(config=True)
     engine_args = Dict(
         help="vLLM's engine arguments by their own names, such as {'max_model_len': 4096}. What is not here keeps "
@@ -239,8 +242,18 @@ class OAIKit(ExtensionApp):
             )
             return
         self.log.info("oaikit | %s for OpenAI's clients; kernels and terminals have its key", url)
-        if self.autoload:
+        if self.model == demo.NAME:
+            self.log.info(
+                "oaikit | %s is a toy of 4 million parameters; on a GPU, try --OAIKit.model=%s",
+                demo.NAME,
+                " or ".join(_SUGGESTED),
+            )
+        # Nobody asked for the built-in model: Jupyter may be there for something else, and need the memory.
+        if self.autoload and self._is_configured("model"):
             self.service.host.load(self.service.spec)
+
+    def _is_configured(self, name: str) -> bool:
+        return name in self.config.get(type(self).__name__, {})
 
     async def stop_extension(self) -> None:
         """End the engine: streams in flight get an error event, vLLM's processes end."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from oaikit import demo
 from oaikit.backend import Backend
 from oaikit.reply import Reply
 
+from . import card
 from .corpus import arithmetic, completion, mixture
 from .corpus.common import Draw, Example
 from .judge import ended, has_keywords, is_right
@@ -31,7 +31,6 @@ TEMPERATURES = (0.0, 0.4, 0.7, 1.0, 1.5)
 SUMS = (arithmetic.addition, arithmetic.subtraction, arithmetic.multiplication, arithmetic.comparison)
 STORIES = 16
 TERSE_WORDS = 12
-BEGIN, END = "<!-- evaluation -->", "<!-- end of evaluation -->"
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def main() -> None:
         tables = asyncio.run(evaluate(llm, args.cases))
     print(tables)
     if args.card:
-        write_into(args.card, tables)
+        card.write(args.card, "evaluation", f"\n{tables}\n")
 
 
 async def evaluate(llm: Backend, cases: int) -> str:
@@ -208,12 +207,6 @@ def temperature_table(rows: list[tuple[float, float]]) -> str:
 
 def stories_line(different: int) -> str:
     return f"{STORIES} stories at temperature 1, asked for in the same words: {different} different ones."
-
-
-def write_into(card: Path, tables: str) -> None:
-    text = card.read_text(encoding="utf-8")
-    pattern = re.compile(f"{BEGIN}.*{END}", re.DOTALL)
-    card.write_text(pattern.sub(lambda _: f"{BEGIN}\n\n{tables}\n\n{END}", text), encoding="utf-8")
 
 
 if __name__ == "__main__":

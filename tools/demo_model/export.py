@@ -13,6 +13,7 @@ from tools.tiny_model import write_json
 
 from .tokenizer import END, END_OF_TEXT
 
+WEIGHTS = "model.safetensors"
 TEMPERATURE = 0.7  # of a request that names none: what vLLM takes from generation_config.json
 
 
@@ -24,7 +25,7 @@ def export(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: 
         for name, weight in model.state_dict().items()
         if name != "lm_head.weight"  # tied to the embeddings
     }
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     config = model.config.to_dict() | {
         "architectures": ["Qwen3ForCausalLM"],
         "dtype": "float16",

@@ -18,9 +18,10 @@ from torch.optim import AdamW, Optimizer
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
+from . import card
 from .corpus.common import Draw
 from .corpus.mixture import SKILLS, Document, document, example_document
-from .export import export
+from .export import WEIGHTS, export
 from .model import IGNORED, Row, batch, encode, logits_and_labels, loss_sum, new_model
 from .muon import Muon
 from .tokenizer import make_tokenizer
@@ -28,7 +29,9 @@ from .tokenizer import make_tokenizer
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 4000
 TOKENS_PER_STEP = 6_000
-TOKENS_AT_ONCE = 1_000  # what one forward pass takes at most, unless one row is longer: the rest is accumulated
+TOKENS_AT_ONCE = (
+    1_000  # what one forward pass takes at most, unless one row is longer: the rest is accumulated
+)
 WARM_UP, COOL_DOWN = 0.03, 0.5  # shares of the steps: the rate rises, holds, and falls to nothing
 # Muon for the matrices: about half as many steps as AdamW needs, at the same measure of a learning rate.
 MATRIX_RATE, OTHER_RATE = 4e-3, 2e-3
@@ -53,6 +56,8 @@ def main() -> None:
     tokenizer = load_tokenizer(args.work / "tokenizer")
     model = train(tokenizer, args.work / "checkpoint.pt", args.steps, torch.device(args.device))
     export(model, tokenizer, args.out)
+    if (args.out / "README.md").exists():
+        card.write(args.out / "README.md", "weights", card.fingerprint(args.out / WEIGHTS))
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
