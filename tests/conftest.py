@@ -30,11 +30,20 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         f"--OAIKit.model={model}",
         f"--OAIKit.served_model_name={SERVED}",
         "--ServerApp.allow_unauthenticated_access=False",
+        "--LabApp.expose_app_in_browser=True",  # tests/browser gives its commands
     )
     folder = tmp_path_factory.mktemp("server")
     with jupyter_server(folder, *options, base_url="/user/ada/") as running:
         running.wait_for("ready")
         running.engine_processes()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that was told of no model: it has the built-in one, and loads it at the first request."""
+    folder = tmp_path_factory.mktemp("demo")
+    with jupyter_server(folder, "--LabApp.expose_app_in_browser=True") as running:
         yield running
 
 

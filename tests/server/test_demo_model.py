@@ -13,7 +13,7 @@ import pytest
 
 import oaikit as ok
 from oaikit import demo
-from tests.harness import Server, jupyter_server
+from tests.harness import Server
 from tests.unit.test_demo import rows
 from tools.demo_model import evaluate
 from tools.demo_model.corpus import mixture
@@ -41,15 +41,7 @@ PERSON = {
 
 
 @pytest.fixture(scope="module")
-def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that was told of no model."""
-    with jupyter_server(tmp_path_factory.mktemp("demo")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def llm(demo_server: Server) -> Iterator[openai.OpenAI]:
-    assert demo_server.status()["state"] == "stopped"  # nobody has asked for anything yet
     with openai.OpenAI(base_url=demo_server.v1, api_key=demo_server.token) as client:
         yield client
 
@@ -61,7 +53,7 @@ def chat(llm: openai.OpenAI, messages: list[Any] | str, **more: Any) -> Any:
     return llm.chat.completions.create(model=demo.NAME, messages=messages, **sampling).choices[0]
 
 
-def test_it_is_loaded_by_the_first_request_and_greets(llm: openai.OpenAI) -> None:
+def test_it_is_there_without_being_named_and_greets(llm: openai.OpenAI) -> None:
     choice = chat(llm, "Hello! What can you do?")
     assert choice.finish_reason == "stop"
     assert "explain sampling parameters" in choice.message.content
