@@ -5,11 +5,11 @@ PYTHON ?= python3
 ifndef HARDWARE
 HARDWARE := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo gpu || echo cpu)
 endif
-# The model of `make lab`. On a CPU, unless another is named, a tiny one with random weights that is made on the spot.
+# The model of `make lab`: on a CPU, unless another is named, the one that comes with oaikit.
 ifeq ($(HARDWARE),gpu)
 MODEL ?= Qwen/Qwen3-0.6B
 else
-MODEL ?= $$($(BIN)/python tools/tiny_model.py)
+MODEL ?= oaikit-demo
 endif
 NOTEBOOK ?= notebooks/01_quickstart.ipynb
 LAB_ARGS ?=
@@ -20,21 +20,34 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp-$(HARDWARE)
 NODE := tests/server/node
 NODE_STAMP := $(NODE)/node_modules/.stamp
+FRONTEND := frontend
+FRONTEND_STAMP := $(FRONTEND)/node_modules/.stamp
 CONFIG := server_ext/jupyter-config/server-config/oaikit_server.json
 # Jupyter refuses to run as root unless told to.
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test bench demo-model demo-model-eval lint format clean
+.PHONY: help lab test frontend frontend-test chromium bench demo-model demo-model-eval lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 lab: $(STAMP) ## JupyterLab with an engine (MODEL=name or path, LAB_ARGS=more options)
-	model="$(MODEL)" && $(BIN)/jupyter lab $(NOTEBOOK) --OAIKit.model="$$model" $(ALLOW_ROOT) $(LAB_ARGS)
+	$(BIN)/jupyter lab $(NOTEBOOK) --OAIKit.model="$(MODEL)" $(ALLOW_ROOT) $(LAB_ARGS)
 
-test: $(STAMP) $(NODE_STAMP) ## run the tests (ARGS=options and paths for pytest)
+test: $(STAMP) $(NODE_STAMP) chromium frontend-test ## run the tests (ARGS=options and paths for pytest)
 	$(BIN)/python -m pytest $(ARGS)
+
+frontend: $(FRONTEND_STAMP) ## build the widgets' front end into oaikit/widgets/static (needs Node)
+	cd $(FRONTEND) && npm run --silent build
+
+frontend-test: $(FRONTEND_STAMP) ## check and test the front end
+	@if [ -e $(FRONTEND)/node_modules ]; then cd $(FRONTEND) && npm run --silent check && npm run --silent test; fi
+
+chromium: # for the tests in a browser; without one they are skipped, and say so
+	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	else echo "Chromium is not installed: the tests in a browser will be skipped"; fi
 
 bench: $(STAMP) ## measure the serving speed that the README quotes (ARGS=options)
 	$(BIN)/python benchmarks/serving.py $(ARGS)
@@ -55,14 +68,14 @@ format: $(STAMP) ## let ruff rewrite what it can
 	$(BIN)/ruff format
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) $(NODE)/node_modules dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NODE)/node_modules $(FRONTEND)/node_modules dist .mypy_cache .pytest_cache .ruff_cache
 
 # pip reads pyproject.toml and copies the Jupyter configuration only when it installs.
 $(STAMP): pyproject.toml tools/install.py $(CONFIG)
 	$(PYTHON) tools/install.py --venv $(VENV) --hardware $(HARDWARE)
 	touch $@
 
-# Without Node the tests of its OpenAI client are skipped, and say so.
-$(NODE_STAMP): $(NODE)/package.json $(NODE)/package-lock.json
-	@if command -v npm >/dev/null; then cd $(NODE) && npm ci --no-audit --no-fund && touch node_modules/.stamp; \
-	else echo "npm is not installed: the tests with OpenAI's Node client will be skipped"; fi
+# Without Node the tests of its OpenAI client and of the front end are skipped, and say so.
+%/node_modules/.stamp: %/package.json %/package-lock.json
+	@if command -v npm >/dev/null; then cd $* && npm ci --no-audit --no-fund && touch node_modules/.stamp; \
+	else echo "npm is not installed: the tests in $* will be skipped"; fi

@@ -3,10 +3,13 @@
 Most of its skills come down to finding the place in the prompt where the last word stood before, and saying what came
 after it. Two attention heads do that in every language model, an "induction head" and one that looks at the previous
 token for it (https://arxiv.org/abs/2209.11895), and finding them takes a model millions of tokens. Here their matrices
-are written down instead, as random ones that happen to have learned it; the training is free to change them.
+are written down instead, as random ones that happen to have learned it; the training is free to change them. Practice
+on random tokens sharpens them before the corpus begins, and a little of it all along keeps them.
 """
 
 from __future__ import annotations
+
+from random import Random
 
 import torch
 from torch import Tensor
@@ -23,6 +26,10 @@ FAST, SLOW = (
     0.15,
     3.0,
 )  # radians that rotary position turns: at least, for one token; at most, over the whole context
+
+PRACTICE_TOKENS = (64, 384)  # in a text for practice
+STRETCH = (8, 60)  # tokens that come again
+LOOKED_AT = 2  # of them, how many have to be seen again before the next one is clear
 
 
 def give_induction(model: Qwen3ForCausalLM) -> None:
@@ -75,6 +82,22 @@ def give_induction(model: Qwen3ForCausalLM) -> None:
         said = read(size)
         induction.v_proj.weight[:size] = said
         induction.o_proj.weight[:, :size] = COPIED * said.T
+
+
+def practice(draw: Random, vocabulary: int) -> tuple[list[int], list[bool]]:
+    """Random tokens, each stretch of them followed by its own end once or twice; and which tokens can be foreseen."""
+    ids: list[int] = []
+    known: list[bool] = []
+    length = draw.randint(*PRACTICE_TOKENS)
+    while len(ids) < length:
+        stretch = [draw.randrange(vocabulary) for _ in range(draw.randint(*STRETCH))]
+        ids += stretch
+        known += [False] * len(stretch)
+        for _ in range(draw.randint(1, 2)):
+            again = stretch[draw.randrange(len(stretch) - LOOKED_AT) :]
+            ids += again
+            known += [False] * LOOKED_AT + [True] * (len(again) - LOOKED_AT)
+    return ids[:length], known[:length]
 
 
 def set_head(projection: Linear, matrix: Tensor, columns: slice) -> None:

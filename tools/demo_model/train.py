@@ -22,19 +22,23 @@ from . import card
 from .corpus.common import Draw
 from .corpus.mixture import SKILLS, Document, document, example_document
 from .export import WEIGHTS, export
+from .induction import practice
 from .model import IGNORED, Row, batch, encode, logits_and_labels, loss_sum, new_model
 from .muon import Muon
 from .tokenizer import make_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = 4000
+STEPS = 3600
 TOKENS_PER_STEP = 6_000
 TOKENS_AT_ONCE = (
     1_000  # what one forward pass takes at most, unless one row is longer: the rest is accumulated
 )
+# Before the corpus the model practises copying; and afterwards that many of its texts are for practice.
+PRACTICE_STEPS, PRACTICE_RATE, PRACTICE_SHARE = 60, 0.4, 0.06
 WARM_UP, COOL_DOWN = 0.03, 0.5  # shares of the steps: the rate rises, holds, and falls to nothing
-# Muon for the matrices: about half as many steps as AdamW needs, at the same measure of a learning rate.
-MATRIX_RATE, OTHER_RATE = 4e-3, 2e-3
+# Muon for the matrices: about half as many steps as AdamW needs, at the same measure of a learning rate. Twice as much
+# of either, and the model forgets how to copy.
+MATRIX_RATE, OTHER_RATE = 2.5e-3, 1e-3
 WEIGHT_DECAY = 0.05
 CHECKPOINT_EVERY_S = 300.0
 EXAMINE_EVERY = 250  # steps
@@ -81,7 +85,7 @@ def train(
     progress = tqdm(range(done, steps), initial=done, total=steps, desc="training", unit="step")
     for step in progress:
         with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
-            loss = one_step(model, optimizers, tokenizer, step, rate(step / steps))
+            loss = one_step(model, optimizers, tokenizer, step, rate(step, steps))
         progress.set_postfix(loss=f"{loss:.3f}")
         last = step + 1 == steps
         if last or time.monotonic() - saved > CHECKPOINT_EVERY_S:
@@ -112,8 +116,11 @@ def make_optimizers(model: Qwen3ForCausalLM, precision: torch.dtype) -> list[Opt
     ]
 
 
-def rate(progress: float) -> float:
-    """The learning rate's factor: up in a line, flat, down in a line to nothing at the end."""
+def rate(step: int, steps: int) -> float:
+    """The learning rate's factor: after the practice up in a line, flat, down in a line to nothing at the end."""
+    if step < PRACTICE_STEPS:
+        return PRACTICE_RATE
+    progress = (step - PRACTICE_STEPS) / (steps - PRACTICE_STEPS)
     return min(1.0, (progress + 1e-3) / WARM_UP, (1.0 - progress) / COOL_DOWN)
 
 
@@ -145,9 +152,18 @@ def one_step(
 def rows_of_step(step: int, tokenizer: PreTrainedTokenizerFast) -> Iterator[Row]:
     tokens = index = 0
     while tokens < TOKENS_PER_STEP:
-        row = encode(document(Draw(f"train {step} {index}")), tokenizer)
+        draw = Draw(f"train {step} {index}")
+        if step < PRACTICE_STEPS or draw.random() < PRACTICE_SHARE:
+            row = practice_row(draw, len(tokenizer))
+        else:
+            row = encode(document(draw), tokenizer)
         tokens, index = tokens + len(row.ids), index + 1
         yield row
+
+
+def practice_row(draw: Draw, vocabulary: int) -> Row:
+    ids, known = practice(draw, vocabulary)
+    return Row(ids, [token if sure else IGNORED for token, sure in zip(ids, known, strict=True)])
 
 
 def parts(rows: list[Row]) -> Iterator[list[Row]]:
