@@ -1,8 +1,8 @@
 """The head start that the demo model gets: it can copy from its prompt before it has read a word.
 
 Most of its skills come down to finding the place in the prompt where the last word stood before, and saying what came
-after it. Two attention heads do that in every language model, an "induction head" and one that looks at the previous
-token for it (https://arxiv.org/abs/2209.11895), and finding them takes a model millions of tokens. Here their matrices
+after it. Attention heads do that in every language model, an "induction head" and others that look back a few tokens
+for it (https://arxiv.org/abs/2209.11895), and finding them takes a model millions of tokens. Here their matrices
 are written down instead, as random ones that happen to have learned it; the training is free to change them. Practice
 on random tokens sharpens them before the corpus begins, and a little of it all along keeps them.
 """
@@ -20,7 +20,9 @@ EMBEDDING_SCALE = (
     0.06  # the standard deviation of an embedding's entries: large beside what one update changes
 )
 CONSTANT = 0.45  # an entry that all embeddings share, so that a head can ask every token the same question
-WRITTEN, COPIED = 0.15, 0.3  # how loudly the two heads speak, beside the embeddings
+BACK = (1, 2)  # how far the first two heads look back, tokens
+WRITTEN, COPIED = 0.15, 0.3  # how loudly the heads speak, beside the embeddings
+NOTED = 0.35  # what makes a note as loud as an embedding
 SHARP_PLACE, SHARP_MATCH = 2.5, 2.0  # how sharply they look
 FAST, SLOW = (
     0.15,
@@ -28,20 +30,21 @@ FAST, SLOW = (
 )  # radians that rotary position turns: at least, for one token; at most, over the whole context
 
 PRACTICE_TOKENS = (64, 384)  # in a text for practice
-STRETCH = (8, 60)  # tokens that come again
+STRETCH, WORD = (4, 30), (1, 2)  # words that come again, and their tokens
 LOOKED_AT = 2  # of them, how many have to be seen again before the next one is clear
 
 
 def give_induction(model: Qwen3ForCausalLM) -> None:
-    """Make head 0 of the first layer a previous-token head, and head 0 of the second an induction head for it.
+    """Make two heads of the first layer look back by one token and by two, and one of the second an induction head.
 
-    All heads and layers besides begin by adding nothing. The embeddings leave the last ``head_dim`` entries of the
-    residual stream free, in which the first head notes which token came before.
+    That one asks where the last two tokens stood before: of a list it is the word that counts, not the comma behind it.
+    All heads and layers besides begin by adding nothing. The embeddings leave the last entries of the residual stream
+    free, ``head_dim`` for each of the first two heads, in which they note which token they saw.
     """
     config, layers = model.config, model.model.layers
     size, half = config.head_dim, config.head_dim // 2
-    free = slice(config.hidden_size - size, config.hidden_size)
-    constant = config.hidden_size - size - 1
+    notes = [slice(config.hidden_size - back * size, config.hidden_size - (back - 1) * size) for back in BACK]
+    constant = notes[-1].start - 1
     turn = config.rope_parameters["rope_theta"] ** (-torch.arange(half) / half)
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -59,38 +62,51 @@ def give_induction(model: Qwen3ForCausalLM) -> None:
             look[:, :constant] = orthogonal_rows(rows, constant, random)
             return look
 
-        # The query is the key as it will be turned by the place one token later.
-        previous, token = layers[0].self_attn, read(size)
+        # The query is the key as it will be turned by the place so many tokens later.
+        looking, token = layers[0].self_attn, read(size)
         fast = int((turn > FAST).sum())
-        query, key = torch.zeros(size), torch.zeros(size)
-        key[:fast] = 1.0
-        query[:fast], query[half : half + fast] = turn[:fast].cos(), -turn[:fast].sin()
-        sharpen(previous, [*range(fast), *range(half, half + fast)], SHARP_PLACE)
-        set_head(previous.q_proj, query, slice(constant, constant + 1))
-        set_head(previous.k_proj, key, slice(constant, constant + 1))
-        previous.v_proj.weight[:size] = token
-        previous.o_proj.weight[free, :size] = WRITTEN * torch.eye(size)
+        sharpen(looking, [*range(fast), *range(half, half + fast)], SHARP_PLACE)
+        for head, back in enumerate(BACK):
+            query, key = torch.zeros(size), torch.zeros(size)
+            key[:fast] = 1.0
+            query[:fast] = (back * turn[:fast]).cos()
+            query[half : half + fast] = -(back * turn[:fast]).sin()
+            place = rows_of_head(head, size)
+            set_rows(looking.q_proj, place, [(constant, query)])
+            set_rows(looking.k_proj, place, [(constant, key)])
+            looking.v_proj.weight[place] = token
+            looking.o_proj.weight[notes[head], place] = WRITTEN * torch.eye(size)
 
-        # Query and key are compared where their places turn them little.
+        # Query and key are compared where their places turn them little: this token with the one noted there, and the
+        # one noted here with the one before that.
         induction, slow = layers[1].self_attn, int((turn * config.max_position_embeddings < SLOW).sum())
         entries = [*range(half - slow, half), *range(size - slow, size)]
-        compare = torch.zeros(size, size)
-        compare[entries] = orthogonal_rows(len(entries), size, random)
+        compare = [torch.zeros(size, size) for _ in BACK]
+        for each in compare:
+            each[entries] = orthogonal_rows(len(entries), size, random)
         sharpen(induction, entries, SHARP_MATCH)
-        induction.q_proj.weight[:size] = compare @ token
-        set_head(induction.k_proj, compare, free)
+        place = rows_of_head(0, size)
+        induction.q_proj.weight[place] = compare[0] @ token
+        induction.q_proj.weight[place, notes[0]] = NOTED * compare[1]
+        set_rows(induction.k_proj, place, list(zip(notes, compare, strict=True)))
         said = read(size)
-        induction.v_proj.weight[:size] = said
-        induction.o_proj.weight[:, :size] = COPIED * said.T
+        induction.v_proj.weight[place] = said
+        induction.o_proj.weight[:, place] = COPIED * said.T
 
 
 def practice(draw: Random, vocabulary: int) -> tuple[list[int], list[bool]]:
-    """Random tokens, each stretch of them followed by its own end once or twice; and which tokens can be foreseen."""
+    """Random tokens, each stretch of them followed by its own end once or twice; and which tokens can be foreseen.
+
+    Half of the texts are lists: their words, of a few tokens, have the same token between them.
+    """
     ids: list[int] = []
     known: list[bool] = []
     length = draw.randint(*PRACTICE_TOKENS)
+    between = draw.choice(([], [draw.randrange(vocabulary)]))
     while len(ids) < length:
-        stretch = [draw.randrange(vocabulary) for _ in range(draw.randint(*STRETCH))]
+        stretch = []
+        for _ in range(draw.randint(*STRETCH)):
+            stretch += [draw.randrange(vocabulary) for _ in range(draw.randint(*WORD))] + between
         ids += stretch
         known += [False] * len(stretch)
         for _ in range(draw.randint(1, 2)):
@@ -100,11 +116,15 @@ def practice(draw: Random, vocabulary: int) -> tuple[list[int], list[bool]]:
     return ids[:length], known[:length]
 
 
-def set_head(projection: Linear, matrix: Tensor, columns: slice) -> None:
-    """Have head 0 read these columns alone, by this matrix: (head_dim, columns), or a vector for one column."""
-    rows = len(matrix)
-    projection.weight[:rows] = 0.0
-    projection.weight[:rows, columns] = matrix.reshape(rows, -1)
+def rows_of_head(head: int, size: int) -> slice:
+    return slice(head * size, (head + 1) * size)
+
+
+def set_rows(projection: Linear, rows: slice, parts: list[tuple[slice | int, Tensor]]) -> None:
+    """Have these rows read what is named alone: a matrix for a slice of columns, a vector for one column."""
+    projection.weight[rows] = 0.0
+    for columns, part in parts:
+        projection.weight[rows, columns] = part
 
 
 def sharpen(attention: Module, entries: list[int], factor: float) -> None:

@@ -28,13 +28,13 @@ from .muon import Muon
 from .tokenizer import make_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = 3600
+STEPS = 3200
 TOKENS_PER_STEP = 6_000
 TOKENS_AT_ONCE = (
     1_000  # what one forward pass takes at most, unless one row is longer: the rest is accumulated
 )
 # Before the corpus the model practises copying; and afterwards that many of its texts are for practice.
-PRACTICE_STEPS, PRACTICE_RATE, PRACTICE_SHARE = 60, 0.4, 0.06
+PRACTICE_STEPS, PRACTICE_RATE, PRACTICE_SHARE = 30, 0.4, 0.06
 WARM_UP, COOL_DOWN = 0.03, 0.5  # shares of the steps: the rate rises, holds, and falls to nothing
 # Muon for the matrices: about half as many steps as AdamW needs, at the same measure of a learning rate. Twice as much
 # of either, and the model forgets how to copy.
