@@ -11,7 +11,7 @@ import pprint
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ FORMAT = 1
 """Version of the JSON that `Conversation.to_json` writes."""
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+SYSTEM_ROLES = ("system", "developer")
+"""The roles of a system prompt; OpenAI's newer models call it developer."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Conversation:
         self._nodes: dict[str, Node] = {}  # in the order in which they came, parents before children
         self._leaf: str | None = None
         if system is not None:
-            self.add({"role": "system", "content": system})
+            self.add(_system(system))
         for message in messages:
             self.add(message)
 
@@ -99,6 +101,26 @@ class Conversation:
     def messages(self) -> list[dict[str, Any]]:
         """The current path as OpenAI messages."""
         return [dict(node.message) for node in self.path]
+
+    @property
+    def system(self) -> str:
+        """The system prompt with which the current path begins, "" if with none.
+
+        To set it is to change it for all that begins with it; where the path has none, for all that begins without.
+        """
+        root = next(iter(self.path), None)
+        return root.text if root is not None and root.role in SYSTEM_ROLES else ""
+
+    @system.setter
+    def system(self, text: str) -> None:
+        root = next(iter(self.path), None)
+        if root is not None and root.role in SYSTEM_ROLES:
+            if text:
+                self.revise(root.id, {**root.message, "content": text})
+            else:
+                self._remove_root(root)
+        elif text:
+            self._put_before_roots(Node(uuid.uuid4().hex, None, _checked(_system(text)), time.time()))
 
     def path_to(self, id: str | None) -> list[Node]:
         """The nodes from a root to one of them; none for None."""
@@ -147,6 +169,17 @@ class Conversation:
         self.rewind(node.parent)
         return self.add(message, **info)
 
+    def revise(self, id: str, message: Mapping[str, Any], **info: Any) -> Node:
+        """Put another message in the place of one, as an answer that is still arriving needs it; ``info`` is added.
+
+        Raises:
+            ConversationError: there is no such message, or the new one is none.
+        """
+        node = self[id]
+        node = replace(node, message=_checked(message), info={**node.info, **info})
+        self._nodes[id] = node
+        return node
+
     def regenerate(self, id: str | None = None) -> list[dict[str, Any]]:
         """Make room for another answer beside one, by default the leaf; returns the messages to ask with.
 
@@ -166,6 +199,25 @@ class Conversation:
         self.rewind(id)
         while following := self.children(self._leaf):
             self._leaf = following[-1].id
+
+    def _put_before_roots(self, node: Node) -> None:
+        """Let what begins without a system prompt begin with one."""
+        rest = {
+            id: replace(each, parent=node.id)
+            if each.parent is None and each.role not in SYSTEM_ROLES
+            else each
+            for id, each in self._nodes.items()
+        }
+        self._nodes = {node.id: node, **rest}
+        self._leaf = self._leaf or node.id
+
+    def _remove_root(self, root: Node) -> None:
+        """Let what follows a root begin by itself."""
+        del self._nodes[root.id]
+        for node in self.children(root.id):
+            self._nodes[node.id] = replace(node, parent=None)
+        if self._leaf == root.id:
+            self._leaf = None
 
     # -- export and import -----------------------------------------------------------------------------------------
 
@@ -275,6 +327,10 @@ sampling = {sampling}
 reply = client.chat.completions.create(model={model!r}, messages=messages, extra_body=sampling)
 print(reply.choices[0].message.content)
 """
+
+
+def _system(text: str) -> dict[str, Any]:
+    return {"role": "system", "content": text}
 
 
 def _literal(value: Any, before: str) -> str:

@@ -220,3 +220,40 @@ def test_the_text_of_content_in_parts() -> None:
     ]
     node = Node("1", None, {"role": "user", "content": parts}, 0.0)
     assert node.text == "Look:\nWell?"
+
+
+def test_an_answer_that_grows_stays_in_its_place(talk: Conversation) -> None:
+    before = [node.id for node in talk]
+    leaf = talk.leaf or ""
+    talk.revise(leaf, assistant("2, or"), state="streaming")
+    grown = talk.revise(leaf, assistant("2, or so"), state="done", model="tiny")
+    assert talk[leaf] is grown
+    assert grown.text == "2, or so"
+    assert dict(grown.info) == {"usage": {"completion_tokens": 1}, "state": "done", "model": "tiny"}
+    assert [node.id for node in talk] == before
+    with pytest.raises(ConversationError):
+        talk.revise(leaf, {"role": "nobody"})
+
+
+def test_the_system_prompt_is_changed_for_every_branch(talk: Conversation) -> None:
+    before = {node.id: node.text for node in talk}
+    assert talk.system == "Be terse."
+    talk.system = "Be kind."
+    assert talk.messages[0] == {"role": "system", "content": "Be kind."}
+    assert [node.id for node in talk] == list(before)
+    talk.system = ""
+    assert talk.system == ""
+    assert [node.role for node in talk.path] == ["user", "assistant"]
+    assert len(talk) == len(before) - 1
+    talk.system = "Be terse."
+    assert talk.messages[0] == {"role": "system", "content": "Be terse."}
+    assert {node.parent for node in talk if node.role == "user"} == {talk.path[0].id}
+    assert Conversation.from_json(talk.to_json()).to_json() == talk.to_json()
+
+
+def test_the_system_prompt_of_a_conversation_that_has_not_begun() -> None:
+    talk = Conversation()
+    talk.system = "Be terse."
+    assert talk.messages == [{"role": "system", "content": "Be terse."}]
+    talk.system = ""
+    assert (talk.messages, talk.leaf, len(talk)) == ([], None, 0)
