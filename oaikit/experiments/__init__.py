@@ -1,0 +1,1 @@
+"""Parameter experiments: spaces, statistics, diversity."""
