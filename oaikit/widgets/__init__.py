@@ -1,0 +1,1 @@
+"""What oaikit shows in notebooks: live streams, the chat. The browser's side is in frontend/."""

@@ -1,0 +1,137 @@
+"""The base of the widgets: a live document, published from a thread of its own, and the commands of the browser.
+
+Everything that changes a document runs on one background loop, so that a busy cell holds up nothing; what comes from
+the browser is only put onto that loop, whichever thread it comes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from oaikit._loop import LoopThread
+from oaikit.errors import OAIKitError, SettingError
+from oaikit.widgets.document import LiveDocument
+
+log = logging.getLogger("oaikit.widgets")
+
+INTERVAL_S = 0.05
+"""The least time between two messages with changes: Jupyter drops messages that come too fast."""
+
+LOOP = LoopThread("oaikit-widgets")
+"""Where documents are changed, and answers to widgets arrive."""
+
+_STATIC = Path(__file__).with_name("static")
+
+Command = Callable[..., Awaitable[Any]]
+
+
+class LiveWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types
+    """A widget that draws a `LiveDocument`.
+
+    Parameters: which view is drawn (``"stream"`` or ``"chat"``), and the document's state at the beginning.
+    """
+
+    kind = traitlets.Unicode().tag(sync=True)
+    document = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, kind: str, state: dict[str, Any]) -> None:
+        self._esm, self._css = static_file("widgets.js"), static_file("widgets.css")
+        self.live = LiveDocument(state, self._change)
+        self._sent_at = 0.0  # the loop's time
+        self._due: asyncio.TimerHandle | None = None
+        super().__init__(kind=kind, document=copy.deepcopy(state))
+        self.on_msg(self._hear)
+
+    def commands(self) -> Mapping[str, Command]:
+        """What the browser may ask for: coroutine functions by name, called on `LOOP` with the command's arguments."""
+        return {}
+
+    # -- on the loop -----------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Send what has changed now, without waiting for company."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        self._sent_at = time.monotonic()
+        if (message := self.live.take()) is not None:
+            self.send(message)
+
+    def save(self) -> None:
+        """The end of a turn: send what has changed, and have notebooks that are saved now show it."""
+        self.flush()
+        self.document = copy.deepcopy(self.live.state)
+
+    def _change(self) -> None:
+        if self._due is None:
+            wait = self._sent_at + INTERVAL_S - time.monotonic()
+            self._due = asyncio.get_running_loop().call_later(max(wait, 0.0), self._publish)
+
+    def _publish(self) -> None:
+        self._due = None
+        self.flush()
+
+    def _handle(self, content: Mapping[str, Any]) -> None:
+        match content.get("type"):
+            case "ready" | "snapshot":
+                self.send(self.live.snapshot())
+            case "maths":
+                self.send({"type": "maths", "code": static_file("maths.js")})
+            case "command":
+                _keep(asyncio.get_running_loop().create_task(self._obey(content)))
+
+    async def _obey(self, content: Mapping[str, Any]) -> None:
+        value, error = None, None
+        try:
+            name = str(content.get("name"))
+            command = self.commands().get(name)
+            if command is None:
+                raise SettingError(f"this widget has no command {name!r}")
+            value = await command(**content.get("args") or {})
+        except OAIKitError as exc:
+            error = exc.message
+        except Exception as exc:
+            log.exception("a command of a widget failed")
+            error = f"{type(exc).__name__}: {exc}"
+        self.flush()
+        self.send({"type": "result", "id": content.get("id"), "value": value, "error": error})
+
+    # -- on whatever thread the kernel reads messages on -----------------------------------------------------------
+
+    def _hear(self, _: object, content: Any, buffers: object) -> None:
+        if isinstance(content, Mapping):
+            LOOP.call(self._handle, dict(content))
+
+
+@cache
+def static_file(name: str) -> str:
+    """A file of the front end.
+
+    Raises:
+        SettingError: it was not built.
+    """
+    try:
+        return (_STATIC / name).read_text(encoding="utf-8")
+    except OSError as exc:
+        raise SettingError(
+            f"oaikit's widgets are not built ({name} is missing): run `make frontend`"
+        ) from exc
+
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def _keep(task: asyncio.Task[None]) -> None:
+    """The loop itself holds tasks only weakly."""
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
