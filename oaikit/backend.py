@@ -46,10 +46,13 @@ class Backend(ABC):
         """Where `_events` runs."""
 
     @abstractmethod
-    def _events(self, path: str, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    def _events(
+        self, path: str, body: dict[str, Any], abort: str | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
         """The JSON objects that answer a POST to ``path`` (such as ``"chat/completions"``), as they arrive.
 
-        A body without a model is for the one that `model` names.
+        A body without a model is for the one that `model` names. ``abort`` is a name for the request by which a server
+        of oaikit's can be told from elsewhere to end it.
         """
 
     def chat(self, messages: Messages, **sampling: Any) -> Reply:
@@ -88,11 +91,11 @@ class Backend(ABC):
     def _complete(self, prompt: Prompt, sampling: dict[str, Any]) -> Stream:
         return self._ask("completions", {"prompt": prompt, **sampling})
 
-    def _ask(self, path: str, body: dict[str, Any]) -> Stream:
+    def _ask(self, path: str, body: dict[str, Any], *, abort: str | None = None) -> Stream:
         streamed = not any(body.get(name) for name in _NOT_STREAMED)
         if streamed:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
-        return Stream(lambda: self._events(path, body), self._loop, streamed=streamed)
+        return Stream(lambda: self._events(path, body, abort), self._loop, streamed=streamed)
 
 
 _END = object()
@@ -109,16 +112,19 @@ class Stream:
         self, events: Callable[[], AsyncIterator[dict[str, Any]]], loop: LoopThread, *, streamed: bool
     ) -> None:
         self.reply = Reply()
+        self.reply.on_cancel(self.close)
         self._streamed = streamed
         self._deltas: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._error: Exception | None = None
+        self._complete = False  # nothing more will come, and nothing was broken off
         self._wake: Callable[[], object] | None = None
         self._began = time.perf_counter()
         self._task: Future[None] = loop.submit(self._receive(events))
 
     def close(self) -> None:
-        """Abort the request, if it has not ended. What has arrived stays in `reply`."""
-        self._task.cancel()
+        """Abort the request, if it has not ended. What has arrived stays in `reply`, whose ``cancelled`` tells."""
+        if not self._complete and self._task.cancel():
+            self.reply.cancelled = True
 
     def wait(self) -> Reply:
         """The complete reply; an interrupt while waiting aborts the request."""
@@ -169,8 +175,9 @@ class Stream:
                 elapsed = time.perf_counter() - self._began
                 for delta in self.reply.add(chunk, elapsed, streamed=self._streamed):
                     self._put(delta)
+            self._complete = True
         except Exception as exc:
-            self._error = exc
+            self._error, self._complete = exc, True
         finally:
             self._put(_END)
 

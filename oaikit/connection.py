@@ -197,15 +197,20 @@ class Connection(Backend):
             raise self._translate(exc) from exc
         return dict(answer)  # type: ignore[call-overload, no-any-return]
 
-    async def _events(self, path: str, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def _events(
+        self, path: str, body: dict[str, Any], abort: str | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
         from openai import OpenAIError
 
         client = self._client
         endpoint: Any = client.chat.completions if path == "chat/completions" else client.completions
         body = {"model": body.get("model") or await self._default_model(), **body}
         required = {name: body.pop(name) for name in ("model", "messages", "prompt") if name in body}
+        headers = {"X-OAIKit-Abort": abort} if abort else {}
         try:
-            async with endpoint.with_streaming_response.create(**required, extra_body=body) as response:
+            async with endpoint.with_streaming_response.create(
+                **required, extra_body=body, extra_headers=headers
+            ) as response:
                 content_type = response.headers.get("content-type", "")
                 async for event in parse_answer(response.status_code, content_type, response.iter_lines()):
                     yield event

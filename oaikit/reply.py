@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from oaikit.errors import InvalidRequestError, SettingError
+from oaikit.transcript import answer_html, markdown_of, numbers, side_by_side
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +101,8 @@ class Reply:
     """An answer, complete or so far.
 
     ``ttft_s`` is the time from the call to the first token that came through, seconds; None when the answer was not
-    streamed. ``latency_s`` is the time from the call to the end, seconds.
+    streamed. ``latency_s`` is the time from the call to the end, seconds. ``cancelled``: it was broken off from here,
+    and is what had come by then.
     """
 
     model: str = ""
@@ -108,6 +110,9 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     ttft_s: float | None = None
     latency_s: float = 0.0
+    cancelled: bool = False
+    # What aborts the request; no part of the value.
+    _cancel: Callable[[], object] | None = field(default=None, repr=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -184,11 +189,41 @@ class Reply:
         tokens = self.usage.completion_tokens - (0 if self.ttft_s is None else len(self.choices))
         return tokens / seconds if tokens > 0 and seconds > 0 else None
 
+    def cancel(self) -> None:
+        """Abort the request, if it has not ended: from another cell, or another thread. What has arrived stays."""
+        if self._cancel is not None:
+            self._cancel()
+
+    def on_cancel(self, cancel: Callable[[], object]) -> None:
+        """Say what `cancel` calls."""
+        self._cancel = cancel
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_cancel": None}  # a copy, or one that was pickled, has no request
+
     def __str__(self) -> str:
         return self.text
 
-    def _repr_markdown_(self) -> str:
-        return self.text
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """Rendered markdown with a line of numbers; plain text in a terminal."""
+        return {"text/plain": self.text, "text/markdown": markdown_of(self.text), "text/html": self.to_html()}
+
+    def to_html(self) -> str:
+        """All choices, rendered and safe to show, with a line of numbers below."""
+        html = [
+            answer_html(choice.text, reasoning=choice.reasoning, tool_calls=choice.tool_calls)
+            for choice in self.choices
+        ]
+        footer = numbers(
+            model=self.model,
+            completion_tokens=self.usage.completion_tokens,
+            ttft_s=self.ttft_s,
+            tokens_per_s=self.tokens_per_s,
+            finish_reason=self.finish_reason,
+            state="stopped" if self.cancelled else "",
+        )
+        columns = html if len(html) < 2 else [side_by_side(("", each) for each in html)]
+        return "".join([*columns, answer_html("", footer=footer)])
 
     def add(self, chunk: Mapping[str, Any], elapsed_s: float, *, streamed: bool) -> list[Delta]:
         """Take in one JSON object of the API (a response, or a chunk of one); returns the pieces that were in it."""

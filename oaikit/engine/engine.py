@@ -59,7 +59,9 @@ class Engine(Backend):
     def _loop(self) -> LoopThread:
         return self._host.loop
 
-    async def _events(self, path: str, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def _events(
+        self, path: str, body: dict[str, Any], abort: str | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
         body.setdefault("model", self.model)
         messages: asyncio.Queue[Message] = asyncio.Queue()
         scope = http_scope("POST", f"/v1/{path}", b"", [(b"content-type", b"application/json")])

@@ -35,7 +35,7 @@ _STATIC = Path(__file__).with_name("static")
 Command = Callable[..., Awaitable[Any]]
 
 
-class LiveWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types
+class LiveWidget(anywidget.AnyWidget):
     """A widget that draws a `LiveDocument`.
 
     Parameters: which view is drawn (``"stream"`` or ``"chat"``), and the document's state at the beginning.

@@ -549,3 +549,30 @@ def test_a_loop_thread_starts_at_its_first_use_and_again_after_a_stop():
         assert not loop.running
     loop.stop()
     assert "test" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_cancelled_reply_says_so_and_keeps_what_came(loop):
+    async def endless():
+        for piece in texts("a", "b"):
+            if piece["choices"] and piece["choices"][0]["finish_reason"]:
+                await asyncio.sleep(60)
+            yield piece
+
+    stream = Stream(endless, loop, streamed=True)
+    deltas = iter(stream)
+    assert [next(deltas).text, next(deltas).text] == ["a", "b"]
+    stream.reply.cancel()
+    assert list(deltas) == []
+    assert (stream.reply.text, stream.reply.finish_reason, stream.reply.cancelled) == ("ab", None, True)
+
+
+def test_a_complete_reply_was_not_cancelled(loop):
+    async def one():
+        for piece in texts("a"):
+            yield piece
+
+    for _ in range(200):  # the end of reading and the end of the request race
+        stream = Stream(one, loop, streamed=True)
+        assert not stream.wait().cancelled
+        stream.reply.cancel()
+        assert not stream.reply.cancelled
