@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from oaikit.reply import Reply as Reply
     from oaikit.reply import Token as Token
     from oaikit.reply import Usage as Usage
+    from oaikit.widgets.chat import Chat as Chat
+    from oaikit.widgets.stream_view import stream as stream
 
 _HOME = {
     "Backend": "oaikit.backend",
+    "Chat": "oaikit.widgets.chat",
     "Connection": "oaikit.connection",
     "Conversation": "oaikit.conversation",
     "Delta": "oaikit.reply",
@@ -33,10 +36,12 @@ _HOME = {
     "Token": "oaikit.reply",
     "Usage": "oaikit.reply",
     "connect": "oaikit.connection",
+    "stream": "oaikit.widgets.stream_view",
 }
 
 __all__ = [
     "Backend",
+    "Chat",
     "Connection",
     "Conversation",
     "Delta",
@@ -46,6 +51,7 @@ __all__ = [
     "Token",
     "Usage",
     "connect",
+    "stream",
 ]
 
 
@@ -58,6 +64,13 @@ def __getattr__(name: str) -> Any:
 
         return version("oaikit")
     return _public(name)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext oaikit``: the magics."""
+    from oaikit import magics
+
+    magics.load_ipython_extension(shell)
 
 
 def __dir__() -> list[str]:

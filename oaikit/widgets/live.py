@@ -27,6 +27,10 @@ log = logging.getLogger("oaikit.widgets")
 INTERVAL_S = 0.05
 """The least time between two messages with changes: Jupyter drops messages that come too fast."""
 
+UNASKED_S = (0.3, 0.7, 1.5, 3.0, 6.0)
+"""When the document is sent unasked, after the widget was made: a kernel whose cell is busy can't hear the browser ask,
+and what was sent before the browser listened is lost."""
+
 LOOP = LoopThread("oaikit-widgets")
 """Where documents are changed, and answers to widgets arrive."""
 
@@ -49,8 +53,13 @@ class LiveWidget(anywidget.AnyWidget):
         self.live = LiveDocument(state, self._change)
         self._sent_at = 0.0  # the loop's time
         self._due: asyncio.TimerHandle | None = None
+        self._heard = False
         super().__init__(kind=kind, document=copy.deepcopy(state))
         self.on_msg(self._hear)
+        LOOP.submit(self._announce())
+
+    def __repr__(self) -> str:
+        return f"<oaikit's {self.kind} widget>"  # what is saved for those who can't show it
 
     def commands(self) -> Mapping[str, Command]:
         """What the browser may ask for: coroutine functions by name, called on `LOOP` with the command's arguments."""
@@ -81,7 +90,16 @@ class LiveWidget(anywidget.AnyWidget):
         self._due = None
         self.flush()
 
+    async def _announce(self) -> None:
+        began = time.monotonic()
+        for when in UNASKED_S:
+            await asyncio.sleep(began + when - time.monotonic())
+            if self._heard:
+                return
+            self.send(self.live.snapshot())
+
     def _handle(self, content: Mapping[str, Any]) -> None:
+        self._heard = True
         match content.get("type"):
             case "ready" | "snapshot":
                 self.send(self.live.snapshot())
@@ -111,6 +129,17 @@ class LiveWidget(anywidget.AnyWidget):
     def _hear(self, _: object, content: Any, buffers: object) -> None:
         if isinstance(content, Mapping):
             LOOP.call(self._handle, dict(content))
+
+
+def kernel_id() -> str | None:
+    """Jupyter's id of this kernel; None outside a kernel that a Jupyter server started."""
+    try:
+        from ipykernel.connect import get_connection_file
+
+        name = Path(get_connection_file()).stem
+    except (ImportError, RuntimeError):
+        return None
+    return name.removeprefix("kernel-") if name.startswith("kernel-") else None
 
 
 @cache

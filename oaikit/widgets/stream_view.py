@@ -1,0 +1,202 @@
+"""``ok.stream(…)``: answers that appear in the cell as they arrive, one or several side by side.
+
+In a script or a terminal they are printed. A notebook that is opened without a kernel shows the final text: beside the
+widget stands a static display, which the widget hides while it lives.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from oaikit.backend import Backend
+from oaikit.connection import connect
+from oaikit.errors import InvalidRequestError, NotFoundError
+from oaikit.reply import Reply
+from oaikit.sampling import CHAT, COMPLETIONS, Endpoint
+
+ALTERNATIVES = 5
+"""Of each token, if log-probabilities are asked for and no number is said."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One answer to be shown: who is asked, where, with what, and the title of its column."""
+
+    llm: Backend
+    endpoint: Endpoint
+    body: Mapping[str, Any]
+    label: str = ""
+    prompt: str = ""
+
+
+def stream(
+    prompt: Any,
+    llm: Backend | Sequence[Backend] | None = None,
+    *,
+    completion: bool = False,
+    wait: bool = True,
+    labels: Sequence[str] | None = None,
+    **sampling: Any,
+) -> Any:
+    """Ask, and show the answer as it arrives: ``reply = ok.stream("Tell me a story", temperature=1.1)``.
+
+    Stop it by interrupting the kernel, by its button, or by `Reply.cancel`; what has come stays.
+
+    Parameters: a user's message or OpenAI messages; or a list of several such, which are asked at once and shown side
+    by side. The model (default: `connect`), or a list: each gets the prompt, or each its own of as many prompts.
+    ``completion``: the prompts are texts (or token ids) to go on with. ``wait=False`` returns at once, with replies
+    that fill. ``labels`` are the titles of the columns. The rest are sampling parameters; ``logprobs=True`` colours the
+    tokens by probability; without ``max_tokens`` an answer may take what is left of the context, where that is known.
+
+    Returns:
+        A `Reply`, or a list of them for a list.
+
+    Raises:
+        InvalidRequestError: there is nothing to ask, or there are not as many models, prompts and labels.
+        OAIKitError: what went wrong with a request, once all have ended.
+    """
+    several, prompts = _several(prompt, completion=completion)
+    models: list[Backend] = [connect()] if llm is None else [llm] if isinstance(llm, Backend) else list(llm)
+    several |= not (llm is None or isinstance(llm, Backend))
+    asked = [
+        Asked(model, *_request(each, completion, sampling, _context(model)), label=label, prompt=_shown(each))
+        for model, each, label in _columns(models, prompts, labels)
+    ]
+    replies = show(asked, wait=wait)
+    return replies if several else replies[0]
+
+
+def show(asked: Sequence[Asked], *, wait: bool = True) -> list[Reply]:
+    """Ask all at once, and show the answers in the way that fits the place; see `stream`."""
+    display = _show_in_notebook if _in_kernel() else _print
+    return display(asked, wait)
+
+
+# -- what is asked -----------------------------------------------------------------------------------------------------
+
+
+def _several(prompt: Any, *, completion: bool) -> tuple[bool, list[Any]]:
+    """Whether these are several prompts, and the prompts."""
+    if isinstance(prompt, str):
+        return False, [prompt]
+    prompts = list(prompt)
+    if not prompts:
+        raise InvalidRequestError("there is nothing to ask", param="prompt")
+    one = all(isinstance(each, int if completion else Mapping) for each in prompts)
+    return (False, [prompts]) if one else (True, prompts)
+
+
+def _columns(
+    models: list[Backend], prompts: list[Any], labels: Sequence[str] | None
+) -> list[tuple[Backend, Any, str]]:
+    count = max(len(models), len(prompts))
+    if not models or len(models) not in (1, count) or len(prompts) not in (1, count):
+        raise InvalidRequestError(f"{len(models)} models and {len(prompts)} prompts do not go together")
+    if labels is not None and len(labels) != count:
+        raise InvalidRequestError(
+            f"{count} answers and {len(labels)} labels do not go together", param="labels"
+        )
+    models = models * (count // len(models))
+    names = [model.model for model in models] if len({id(model) for model in models}) > 1 else [""] * count
+    return list(zip(models, prompts * (count // len(prompts)), labels or names, strict=True))
+
+
+def _request(
+    prompt: Any, completion: bool, sampling: Mapping[str, Any], context: int | None
+) -> tuple[Endpoint, dict[str, Any]]:
+    body = dict(sampling)
+    if context is not None and not {"max_tokens", "max_completion_tokens"} & set(body):
+        body["max_tokens"] = context  # the server cuts it to what is left
+    if completion:
+        if body.get("logprobs") is True:
+            body["logprobs"] = ALTERNATIVES
+        return COMPLETIONS, {"prompt": prompt, **body}
+    if body.get("logprobs"):
+        body.setdefault("top_logprobs", ALTERNATIVES)
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+    return CHAT, {"messages": messages, **body}
+
+
+def _context(llm: Backend) -> int | None:
+    """The model's context in tokens, where the server says."""
+    status = getattr(llm, "status", None)
+    try:
+        found = status() if callable(status) else None
+    except NotFoundError:  # no server of oaikit's
+        return None
+    told = found if isinstance(found, Mapping) else getattr(found, "__dict__", {})
+    return told.get("max_model_len")
+
+
+def _shown(prompt: Any) -> str:
+    """A prompt above its column."""
+    if isinstance(prompt, str):
+        return prompt
+    said = [
+        each.get("content") for each in prompt if isinstance(each, Mapping) and each.get("role") == "user"
+    ]
+    return said[-1] if said and isinstance(said[-1], str) else ""
+
+
+# -- in a notebook -----------------------------------------------------------------------------------------------------
+
+
+def _in_kernel() -> bool:
+    """Whether this is a cell of a notebook, whose front end may show widgets."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is None or not hasattr(shell, "kernel"):
+        return False
+    try:
+        import anywidget  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _show_in_notebook(asked: Sequence[Asked], wait: bool) -> list[Reply]:
+    from IPython.display import display
+
+    from oaikit.widgets.companion import Companion
+    from oaikit.widgets.live import LOOP
+    from oaikit.widgets.stream_widget import StreamWidget
+
+    widget = StreamWidget(asked)
+    display(widget)  # type: ignore[no-untyped-call]
+    ended = LOOP.submit(widget.run(Companion(widget.id)))
+    if not wait:
+        return widget.replies
+    try:
+        errors = ended.result()
+    except BaseException:  # an interrupt
+        widget.cancel()
+        raise
+    for error in errors:
+        if error is not None:
+            raise error
+    return widget.replies
+
+
+# -- elsewhere ---------------------------------------------------------------------------------------------------------
+
+
+def _print(asked: Sequence[Asked], wait: bool) -> list[Reply]:
+    """Print the answers one after the other; all are asked for at once."""
+    streams = [each.llm._ask(each.endpoint, dict(each.body)) for each in asked]
+    replies = [each.reply for each in streams]
+    if not wait:
+        return replies
+    try:
+        for each, stream in zip(asked, streams, strict=True):
+            if len(asked) > 1:
+                print(f"--- {each.label or each.prompt}".rstrip())
+            for delta in stream:
+                print(delta.text if not delta.index else "", end="", flush=True)
+            print()
+    except BaseException:
+        for stream in streams:
+            stream.close()
+        raise
+    return replies
