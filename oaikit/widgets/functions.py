@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 import re
-import threading
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired
 
@@ -22,6 +18,7 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 from oaikit._loop import LoopThread
 from oaikit.errors import InvalidRequestError
 from oaikit.widgets import docstrings
+from oaikit.widgets.threads import in_thread
 
 _COROUTINES = LoopThread("oaikit-tools")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what OpenAI's API and vLLM's parsers take
@@ -89,7 +86,7 @@ class Function:
         if inspect.iscoroutinefunction(self._function):
             work = self._function(*bound.args, **bound.kwargs)
             return await asyncio.wrap_future(_COROUTINES.submit(work))
-        return await asyncio.wrap_future(_in_thread(lambda: self._function(*bound.args, **bound.kwargs)))
+        return await asyncio.wrap_future(in_thread(lambda: self._function(*bound.args, **bound.kwargs)))
 
 
 class Functions(Mapping[str, Function]):
@@ -193,26 +190,3 @@ def _in_words(exc: pydantic.ValidationError) -> str:
         ": ".join(filter(None, [".".join(map(str, error["loc"])), error["msg"]])) for error in exc.errors()
     ]
     return "\n".join(["The arguments are wrong, and the tool was not called.", *lines])
-
-
-def _in_thread(work: Callable[[], Any]) -> Future[Any]:
-    """Run on a thread of its own. A daemon, unlike an executor's: a tool that hangs must not keep a kernel from ending.
-
-    Context variables are the caller's, as with `asyncio.to_thread`.
-    """
-    future: Future[Any] = Future()
-    context = contextvars.copy_context()
-
-    def run() -> None:
-        try:
-            result = context.run(work)
-        except BaseException as exc:  # sys.exit() in a tool too: the caller waits for an answer
-            failure: BaseException = exc if isinstance(exc, Exception) else RuntimeError(repr(exc))
-            with suppress(Exception):  # nobody waits any more
-                future.set_exception(failure)
-        else:
-            with suppress(Exception):
-                future.set_result(result)
-
-    threading.Thread(target=run, name="oaikit-tool", daemon=True).start()
-    return future

@@ -195,7 +195,7 @@ def test_a_function_does_not_run_on_the_loop() -> None:
         return work.result(), ticks
 
     outcome, ticks = asyncio.run(both())
-    assert outcome == Outcome("oaikit-tool")
+    assert outcome == Outcome("oaikit-work")
     assert ticks > 5
 
 

@@ -1,0 +1,233 @@
+"""One run of a chat: an answer, and whatever its tool calls lead to."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from oaikit.backend import Backend
+from oaikit.errors import OAIKitError
+from oaikit.reply import Reply
+from oaikit.sampling import CHAT
+from oaikit.widgets.answer import Answer, Beginning, other_choices
+from oaikit.widgets.functions import Functions, Outcome
+from oaikit.widgets.messages import for_request
+from oaikit.widgets.mirror import Mirror
+
+KEEP_EVERY_S: Final = 1.0
+_CONTINUE: Final = {"continue_final_message": True, "add_generation_prompt": False}
+# How an answer ends that the server was told to end: vLLM's finish reason, and the code of oaikit's server.
+_ABORTED: Final = "abort"
+_ABORTED_CODE: Final = "request_aborted"
+
+
+class Approvals:
+    """Which tool calls may be run: none needs to be asked for with ``always``."""
+
+    def __init__(self, *, always: bool) -> None:
+        self._always, self._names = always, set[str]()
+        self._waiting: dict[str, asyncio.Future[bool]] = {}
+        self._decided: dict[str, bool] = {}
+
+    def asks(self, name: str) -> bool:
+        """Whether a tool needs approval."""
+        return not self._always and name not in self._names
+
+    def always(self, name: str) -> None:
+        """Do not ask for this tool again."""
+        self._names.add(name)
+
+    def decide(self, call: str, yes: bool) -> None:
+        """Take the user's word, which may come while the model still writes the call."""
+        waiting = self._waiting.get(call)
+        if waiting is None:
+            self._decided[call] = yes
+        elif not waiting.done():
+            waiting.set_result(yes)
+
+    async def ask(self, call: str) -> bool:
+        """Wait for the user's word."""
+        if call in self._decided:
+            return self._decided.pop(call)
+        self._waiting[call] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._waiting[call]
+        finally:
+            del self._waiting[call]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How the answers of a turn are asked for.
+
+    ``model`` None: the backend's own, which is shown as ``shown_model``. ``said`` are the sampling parameters that the
+    user set, ``sampling`` finds out what is sent. ``reasoning``: thoughts are sent back. ``most_rounds``: of tool
+    calls; after them the model has to answer.
+    """
+
+    llm: Backend
+    model: str | None
+    shown_model: str
+    said: Mapping[str, Any]
+    sampling: Callable[[], Awaitable[Mapping[str, Any]]]
+    functions: Functions = field(default_factory=Functions)
+    reasoning: bool = False
+    most_rounds: int = 8
+
+    async def body(self, round: int) -> dict[str, Any]:
+        """A request's body without its messages.
+
+        A tool choice that forces a call counts for the first answer only: the model would never come to another.
+        """
+        body = dict(await self.sampling())
+        if self.model:
+            body["model"] = self.model
+        if not self.functions:
+            body.pop("tool_choice", None)
+            body.pop("parallel_tool_calls", None)
+            return body
+        body["tools"] = self.functions.specs
+        forced = body.get("tool_choice", "auto") not in ("auto", "none")
+        if round and (forced or round >= self.most_rounds):
+            body["tool_choice"] = "none"
+        return body
+
+
+class Turn:
+    """An answer behind the leaf, tool calls and their results, until the model is done.
+
+    ``reply`` is the last answer, so far; ``began`` is set when it is asked for. ``error`` is what ended the turn,
+    ``stopped`` whether it was stopped; then what had come is kept. ``ended`` is for whoever waits on another thread.
+    """
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        asking: Asking,
+        approvals: Approvals,
+        keep: Callable[[], object],
+        beginning: Beginning | None = None,
+    ) -> None:
+        self._mirror, self._asking, self._approvals, self._keep = mirror, asking, approvals, keep
+        self._beginning = beginning or Beginning()
+        self.reply = Reply()
+        self.began = asyncio.Event()
+        self.ended: Future[None] = Future()
+        self.error: OAIKitError | None = None
+        self.stopped = False
+
+    async def run(self) -> None:
+        """Run to the end, which cancelling brings about at once."""
+        try:
+            for round in range(self._asking.most_rounds + 1):
+                answer = await self._answer(round)
+                if self.error or self.stopped or not answer.calls:
+                    return
+                await self._call_tools(answer)
+        except asyncio.CancelledError:
+            self.stopped = True
+        finally:
+            self.began.set()
+
+    async def _answer(self, round: int) -> Answer:
+        beginning = Beginning() if round else self._beginning
+        messages = for_request(self._mirror.conversation.path, reasoning=self._asking.reasoning)
+        answer = Answer(
+            self._mirror,
+            model=self._asking.shown_model,
+            sampling=self._asking.said,
+            beginning=beginning,
+            asks=self._approvals.asks,
+        )
+        self._keep()
+        keeping = asyncio.get_running_loop().create_task(self._keep_up(answer))
+        try:
+            if beginning.text:
+                messages.append({"role": "assistant", "content": beginning.text})
+            await self._receive(answer, round, messages, _CONTINUE if beginning.text else {})
+        finally:
+            keeping.cancel()
+            self._keep()
+        return answer
+
+    async def _receive(
+        self, answer: Answer, round: int, messages: list[dict[str, Any]], more: Mapping[str, Any]
+    ) -> None:
+        token = uuid.uuid4().hex
+        self._mirror.document.set(
+            ["stop", "tokens"], [token]
+        )  # before the request: so that it can be stopped at once
+        try:
+            body = {"messages": messages, **await self._asking.body(round), **more}
+            stream = self._asking.llm._ask(CHAT, body, abort=token)
+            self.reply = stream.reply
+            self.began.set()
+            async for delta in stream:
+                answer.take(delta)
+            self.stopped = self.reply.cancelled or self.reply.finish_reason == _ABORTED
+            answer.end("stopped" if self.stopped else "done", self.reply)
+            other_choices(self._mirror, answer.id, self.reply)
+        except asyncio.CancelledError:
+            answer.end("stopped", self.reply)
+            raise
+        except Exception as exc:
+            error = exc if isinstance(exc, OAIKitError) else OAIKitError(f"{type(exc).__name__}: {exc}")
+            if error.code == _ABORTED_CODE:
+                self.stopped = True
+                answer.end("stopped", self.reply)
+            else:
+                self.error = error
+                answer.end("failed", self.reply, error.message)
+        finally:
+            self._mirror.document.set(["stop", "tokens"], [])
+
+    async def _keep_up(self, answer: Answer) -> None:
+        while True:
+            await asyncio.sleep(KEEP_EVERY_S)
+            answer.keep()
+            self._keep()
+
+    # -- tools -----------------------------------------------------------------------------------------------------
+
+    async def _call_tools(self, answer: Answer) -> None:
+        """Run the calls that may be run, and put their results behind the answer, in the order of the calls."""
+        ids = [call["id"] for call in answer.calls]
+        results = [asyncio.create_task(self._call(answer, index)) for index in range(len(ids))]
+        try:
+            texts = await asyncio.gather(*results)
+        except asyncio.CancelledError:
+            for result in results:
+                result.cancel()
+            await asyncio.gather(*results, return_exceptions=True)
+            raise
+        for id, text in zip(ids, texts, strict=True):
+            self._mirror.add({"role": "tool", "tool_call_id": id, "content": text})
+        self._keep()
+
+    async def _call(self, answer: Answer, index: int) -> str:
+        """Run one call, if it may be run; returns what the model is told."""
+        call = answer.calls[index]
+        name, arguments = call["function"]["name"], call["function"]["arguments"]
+        try:
+            if self._approvals.asks(name):
+                answer.set_call(index, "asked")
+                self._keep()
+                if not await self._approvals.ask(call["id"]):
+                    answer.set_call(index, "denied")
+                    return "The user did not allow this call."
+            answer.set_call(index, "running")
+            outcome = await self._asking.functions.call(name, arguments)
+        except asyncio.CancelledError:
+            waited = self._mirror.conversation[answer.id].info["calls"][call["id"]]["state"] == "asked"
+            answer.set_call(index, "denied" if waited else "failed", None if waited else "stopped")
+            raise
+        self._show(answer, index, outcome)
+        return outcome.text
+
+    def _show(self, answer: Answer, index: int, outcome: Outcome) -> None:
+        answer.set_call(index, "failed" if outcome.failed else "done", outcome.text)
+        self._keep()
