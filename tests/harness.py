@@ -226,23 +226,63 @@ def _announced_url(runtime: Path, process: subprocess.Popen[bytes], log: Path) -
     return None
 
 
-def run_in_kernel(server: Server, code: str) -> str:
-    """Run code in a new kernel of the server, as a notebook does. Returns what it printed."""
-    kernel = server.request("POST", "api/kernels", {"name": "python3"}).json
+@contextmanager
+def kernel(server: Server) -> Iterator[Kernel]:
+    """A new kernel of the server, as a notebook has one."""
+    id = server.request("POST", "api/kernels", {"name": "python3"}).json["id"]
     client = BlockingKernelClient()
-    client.load_connection_file(str(server.folder / "runtime" / f"kernel-{kernel['id']}.json"))
+    client.load_connection_file(str(server.folder / "runtime" / f"kernel-{id}.json"))
     # Without heartbeats: a kernel that takes more than a second to answer the first would count as dead.
     client.start_channels(hb=False)
-    said: list[str] = []
-
-    def hear(message: dict[str, Any]) -> None:
-        said.append(message["content"].get("text", "") or "\n".join(message["content"].get("traceback", [])))
-
     try:
         client.wait_for_ready(timeout=60)
-        reply = client.execute_interactive(code, timeout=60, output_hook=hear)
+        yield Kernel(server, id, client)
     finally:
         client.stop_channels()
-        server.request("DELETE", f"api/kernels/{kernel['id']}")
-    assert reply["content"]["status"] == "ok", "".join(said)
-    return "".join(said).strip()
+        server.request("DELETE", f"api/kernels/{id}")
+
+
+@dataclass
+class Kernel:
+    """A kernel, and what it says on IOPub."""
+
+    server: Server
+    id: str
+    client: BlockingKernelClient
+
+    def run(self, code: str, timeout: float = 60) -> list[dict[str, Any]]:
+        """Run a cell to its end; what was published meanwhile, in Jupyter's messages."""
+        return list(self.messages(self.client.execute(code), timeout))
+
+    def messages(self, cell: str, timeout: float = 60) -> Iterator[dict[str, Any]]:
+        """What is published until a cell that was begun has ended, as it comes."""
+        deadline = time.monotonic() + timeout
+        while True:
+            message = self.client.get_iopub_msg(timeout=max(deadline - time.monotonic(), 0.01))
+            yield message
+            content = message["content"]
+            ended = message["msg_type"] == "status" and content["execution_state"] == "idle"
+            if ended and message["parent_header"].get("msg_id") == cell:
+                return
+
+    def interrupt(self) -> None:
+        """As the button of a notebook does it."""
+        self.server.request("POST", f"api/kernels/{self.id}/interrupt")
+
+
+def printed(messages: list[dict[str, Any]]) -> str:
+    """What a cell printed, and the traceback of what it raised."""
+    return "".join(
+        message["content"].get("text", "") or "\n".join(message["content"].get("traceback", []))
+        for message in messages
+        if message["msg_type"] in ("stream", "error")
+    )
+
+
+def run_in_kernel(server: Server, code: str) -> str:
+    """Run code in a new kernel of the server, as a notebook does. Returns what it printed."""
+    with kernel(server) as started:
+        messages = started.run(code)
+    said = printed(messages)
+    assert not any(message["msg_type"] == "error" for message in messages), said
+    return said.strip()

@@ -24,7 +24,7 @@ from oaikit.widgets.document import LiveDocument
 
 log = logging.getLogger("oaikit.widgets")
 
-INTERVAL_S = 0.05
+INTERVAL_S = 0.1
 """The least time between two messages with changes: Jupyter drops messages that come too fast."""
 
 UNASKED_S = (0.3, 0.7, 1.5, 3.0, 6.0)

@@ -108,7 +108,7 @@ class _Column:
         live.extend([*self._path, "tokens"], [row(token) for token in delta.tokens])
         if delta.tool_calls:
             self._set("tool_calls", [_call(call) for call in self._stream.reply.tool_calls])
-        if (now := time.perf_counter()) > self._numbered_at + 0.5:
+        if (now := time.perf_counter()) > self._numbered_at + 1.0:
             self._numbered_at = now
             self._set("numbers", _numbers(self._stream.reply))
 
