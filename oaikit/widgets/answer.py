@@ -76,6 +76,11 @@ class Answer:
         self._path = ("nodes", node.id)
 
     @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self._info["state"] not in ("waiting", "streaming")
+
+    @property
     def calls(self) -> list[dict[str, Any]]:
         """The tool calls, in OpenAI's shape."""
         return self._choice.tool_calls

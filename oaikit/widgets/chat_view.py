@@ -81,7 +81,7 @@ class ChatView(LiveWidget):
             "approve": session.approve,
             "export": functools.partial(_export, session),
             "load": session.load,
-            "history": session.list,
+            "history": session.kept,
             "open": session.open,
             "new": session.new,
         }

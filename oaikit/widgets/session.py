@@ -85,7 +85,8 @@ class Session:
         self.id = uuid.uuid4().hex
         self.model = model
         self.turn: Turn | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None  # so that it is not collected
         self._reasoning, self._most_rounds = reasoning, most_rounds
         self._save, self._kernel = save, kernel
         self._status: dict[str, Any] | None = None
@@ -198,11 +199,11 @@ class Session:
 
     async def stop(self) -> None:
         """End the turn, if there is one, and wait until it has ended. What has come is kept."""
-        if self._task is not None and not self._task.done():
-            if self.turn is not None and not self.turn.stopped:
-                self.turn.stopped = True
-                self._task.cancel()
-            await asyncio.wait([self._task])
+        turn, work = self.turn, self._work
+        if turn is not None and work is not None and not work.done():
+            turn.stopped = True
+            work.cancel()
+            await asyncio.shield(asyncio.wrap_future(turn.ended))
 
     async def approve(self, call: str, yes: bool, always: bool = False) -> None:
         """Run a tool call, or refuse it; ``always``: and do not ask for this tool again."""
@@ -234,19 +235,16 @@ class Session:
             most_rounds=self._most_rounds,
         )
         self.turn = Turn(self.mirror, asking, self.approvals, self.keeper.note, beginning)
-        self._task = asyncio.get_running_loop().create_task(self._run(self.turn))
+        self._work = asyncio.get_running_loop().create_task(self.turn.run())
+        self._task = asyncio.get_running_loop().create_task(self._see_to(self.turn, self._work))
         return self.turn
 
-    async def _run(self, turn: Turn) -> None:
-        try:
-            await turn.run()
-        except asyncio.CancelledError:  # before it had begun
-            turn.stopped = True
-        finally:
-            turn.began.set()
-            self._set("stop", None)
-            self._set("busy", False)
-            self.mirror.show_path()
+    async def _see_to(self, turn: Turn, work: asyncio.Task[None]) -> None:
+        await asyncio.wait([work])  # which may have been cancelled before it began
+        turn.close()
+        self._set("stop", None)
+        self._set("busy", False)
+        self.mirror.show_path()
         try:
             await self._settle()
             if turn.error is None and not turn.stopped:
@@ -332,7 +330,7 @@ class Session:
             sent["tools"] = self.functions.specs
         return export(self.conversation, format, self.shown_model, sent)
 
-    async def list(self) -> list[dict[str, Any]]:
+    async def kept(self) -> list[dict[str, Any]]:
         """The conversations of the history."""
         history = self.history
         entries = [] if history is None else await _off_loop(history.list)

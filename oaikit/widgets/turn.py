@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from oaikit.backend import Backend
+from oaikit.connection import Connection
 from oaikit.errors import OAIKitError
 from oaikit.reply import Reply
 from oaikit.sampling import CHAT
@@ -119,51 +120,63 @@ class Turn:
         self.ended: Future[None] = Future()
         self.error: OAIKitError | None = None
         self.stopped = False
+        self._token: str | None = None
+        self._answer = self._new_answer()  # there is something to see, and a way to stop it, from now on
 
     async def run(self) -> None:
         """Run to the end, which cancelling brings about at once."""
         try:
             for round in range(self._asking.most_rounds + 1):
-                answer = await self._answer(round)
-                if self.error or self.stopped or not answer.calls:
+                if round:
+                    self._beginning = Beginning()
+                    self._answer = self._new_answer()
+                await self._ask(round)
+                if self.error or self.stopped or not self._answer.calls:
                     return
-                await self._call_tools(answer)
+                await self._call_tools(self._answer)
         except asyncio.CancelledError:
             self.stopped = True
-        finally:
-            self.began.set()
 
-    async def _answer(self, round: int) -> Answer:
-        beginning = Beginning() if round else self._beginning
-        messages = for_request(self._mirror.conversation.path, reasoning=self._asking.reasoning)
+    def close(self) -> None:
+        """The run is over, or was cancelled before it began: nothing is on its way any more."""
+        if not self._answer.ended:
+            self._answer.end("stopped", self.reply)
+        self.began.set()
+
+    def _new_answer(self) -> Answer:
+        if _is_ours(self._asking.llm):
+            self._token = uuid.uuid4().hex
+            self._mirror.document.set(["stop", "tokens"], [self._token])
         answer = Answer(
             self._mirror,
             model=self._asking.shown_model,
             sampling=self._asking.said,
-            beginning=beginning,
+            beginning=self._beginning,
             asks=self._approvals.asks,
         )
         self._keep()
-        keeping = asyncio.get_running_loop().create_task(self._keep_up(answer))
-        try:
-            if beginning.text:
-                messages.append({"role": "assistant", "content": beginning.text})
-            await self._receive(answer, round, messages, _CONTINUE if beginning.text else {})
-        finally:
-            keeping.cancel()
-            self._keep()
         return answer
 
-    async def _receive(
-        self, answer: Answer, round: int, messages: list[dict[str, Any]], more: Mapping[str, Any]
-    ) -> None:
-        token = uuid.uuid4().hex
-        self._mirror.document.set(
-            ["stop", "tokens"], [token]
-        )  # before the request: so that it can be stopped at once
+    async def _ask(self, round: int) -> None:
+        """Ask for the current answer."""
+        conversation, beginning = self._mirror.conversation, self._beginning
+        before = conversation.path_to(conversation[self._answer.id].parent)
+        body: dict[str, Any] = {"messages": for_request(before, reasoning=self._asking.reasoning)}
+        if beginning.text:
+            body["messages"].append({"role": "assistant", "content": beginning.text})
+            body |= _CONTINUE
+        keeping = asyncio.get_running_loop().create_task(self._keep_up(self._answer))
         try:
-            body = {"messages": messages, **await self._asking.body(round), **more}
-            stream = self._asking.llm._ask(CHAT, body, abort=token)
+            await self._receive(self._answer, round, body)
+        finally:
+            keeping.cancel()
+            self._mirror.document.set(["stop", "tokens"], [])
+            self._keep()
+
+    async def _receive(self, answer: Answer, round: int, body: Mapping[str, Any]) -> None:
+        try:
+            asked = {**await self._asking.body(round), **body}
+            stream = self._asking.llm._ask(CHAT, asked, abort=self._token)
             self.reply = stream.reply
             self.began.set()
             async for delta in stream:
@@ -182,8 +195,6 @@ class Turn:
             else:
                 self.error = error
                 answer.end("failed", self.reply, error.message)
-        finally:
-            self._mirror.document.set(["stop", "tokens"], [])
 
     async def _keep_up(self, answer: Answer) -> None:
         while True:
@@ -231,3 +242,8 @@ class Turn:
     def _show(self, answer: Answer, index: int, outcome: Outcome) -> None:
         answer.set_call(index, "failed" if outcome.failed else "done", outcome.text)
         self._keep()
+
+
+def _is_ours(llm: Backend) -> bool:
+    """Whether it is a server of oaikit's, which can be told to end a request; of another the kernel lets go."""
+    return isinstance(llm, Connection) and llm.url.endswith("oaikit/v1")
