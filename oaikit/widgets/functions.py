@@ -58,11 +58,13 @@ class Function:
             ) from exc
         self.parameters.pop("title", None)
 
-    @property
-    def spec(self) -> dict[str, Any]:
-        """As a request's ``tools`` have it."""
+    def spec(self, *, strict: bool = False) -> dict[str, Any]:
+        """As a request's ``tools`` have it.
+
+        ``strict``: the model is held to the schema, which vLLM does with any, and OpenAI's servers with a few.
+        """
         function = {"name": self.name, "description": self.description, "parameters": self.parameters}
-        return {"type": "function", "function": function}
+        return {"type": "function", "function": function | ({"strict": True} if strict else {})}
 
     async def call(self, arguments: str) -> Outcome:
         """Check the arguments (JSON, as the model wrote it), and call the function outside this loop.
@@ -112,10 +114,9 @@ class Functions(Mapping[str, Function]):
     def __len__(self) -> int:
         return len(self._by_name)
 
-    @property
-    def specs(self) -> list[dict[str, Any]]:
+    def specs(self, *, strict: bool = False) -> list[dict[str, Any]]:
         """As a request's ``tools`` have them."""
-        return [function.spec for function in self.values()]
+        return [function.spec(strict=strict) for function in self.values()]
 
     async def call(self, name: str, arguments: str) -> Outcome:
         """Call one by its name; a name that there isn't is told to the model."""

@@ -25,7 +25,7 @@ from oaikit.widgets.keeper import Keeper
 from oaikit.widgets.mirror import Mirror
 from oaikit.widgets.parameters import Parameters, controls
 from oaikit.widgets.threads import in_thread
-from oaikit.widgets.turn import Approvals, Asking, Turn
+from oaikit.widgets.turn import Approvals, Asking, Turn, is_vllm
 
 _BUSY: Final = "An answer is on its way: wait for it, or stop it first."
 T = TypeVar("T")
@@ -327,7 +327,7 @@ class Session:
         """The conversation in another form; see `exports.export`."""
         sent = await self._sampling()
         if self.functions:
-            sent["tools"] = self.functions.specs
+            sent["tools"] = self.functions.specs(strict=is_vllm(self.llm))
         return export(self.conversation, format, self.shown_model, sent)
 
     async def kept(self) -> list[dict[str, Any]]:

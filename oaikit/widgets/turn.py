@@ -91,7 +91,7 @@ class Asking:
             body.pop("tool_choice", None)
             body.pop("parallel_tool_calls", None)
             return body
-        body["tools"] = self.functions.specs
+        body["tools"] = self.functions.specs(strict=is_vllm(self.llm))
         forced = body.get("tool_choice", "auto") not in ("auto", "none")
         if round and (forced or round >= self.most_rounds):
             body["tool_choice"] = "none"
@@ -247,3 +247,8 @@ class Turn:
 def _is_ours(llm: Backend) -> bool:
     """Whether it is a server of oaikit's, which can be told to end a request; of another the kernel lets go."""
     return isinstance(llm, Connection) and llm.url.endswith("oaikit/v1")
+
+
+def is_vllm(llm: Backend) -> bool:
+    """Whether it is known to be vLLM: an engine of oaikit's, here or behind a server of its."""
+    return _is_ours(llm) or not isinstance(llm, Connection)

@@ -128,7 +128,7 @@ def test_parameters_are_described_in_each_style(function: Any, described: dict[s
 
 
 def test_a_server_takes_the_specs() -> None:
-    specs = Functions([weather, of_numpy, of_sphinx, plain]).specs
+    specs = Functions([weather, of_numpy, of_sphinx, plain]).specs(strict=True)
     body = {"model": "m", "messages": [{"role": "user", "content": "?"}], "tools": specs}
     assert check_each(CHAT, body)["tools"] == specs
 
