@@ -87,12 +87,13 @@ class Answer:
 
     # -- pieces ----------------------------------------------------------------------------------------------------
 
-    def take(self, delta: Delta) -> None:
-        """Add a piece. Those of further choices wait for the end."""
+    def take(self, delta: Delta, ttft_s: float | None = None) -> None:
+        """Add a piece, and show how long the first one took. Those of further choices wait for the end."""
         if delta.index:
             return
         if self._info["state"] == "waiting":
             self._set("state", "streaming")
+            self._mirror.document.set((*self._path, "numbers", "ttft_s"), _rounded(ttft_s))
         self._take_thoughts(delta)
         self._append("text", delta.text)
         known = len(self._choice.tool_calls)

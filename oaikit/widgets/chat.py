@@ -236,7 +236,7 @@ class Chat:
 
     def close(self) -> None:
         """Stop the answer that is on its way, and take the widget off the page."""
-        self._run(self._session.stop())
+        self._run(self._session.close())
         with suppress(KeyError):  # outside a kernel nobody knows of its comm
             self.widget.close()
 

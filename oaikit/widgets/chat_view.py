@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,15 +34,9 @@ class ChatView(LiveWidget):
     async def begin(self, llm: Backend, conversation: Conversation, options: dict[str, Any]) -> Session:
         """On the loop: make the session, and look at the model meanwhile."""
         self._session = Session(llm, self.live, conversation, save=self.save, kernel=kernel_id(), **options)
-        LOOP.submit(self._look(self._session))
+        self._session.look_soon()
         self.save()
         return self._session
-
-    async def _look(self, session: Session) -> None:
-        try:
-            await session.look()
-        except OAIKitError as exc:
-            session.tell(exc.message)
 
     def show(self) -> None:
         """Display it, and beside it what a saved notebook shows."""
@@ -53,16 +48,18 @@ class ChatView(LiveWidget):
 
     def save(self) -> None:
         """The end of a turn: send what has changed, and have notebooks that are saved now show it."""
-        super().save()
+        self.flush()
+        # Without a kernel there is nothing to set: ten kilobytes less in every turn.
+        self.document = copy.deepcopy({**self.live.state, "parameters": []})
         self._refresh()
 
     def _refresh(self) -> None:
         if self._session is None or not self._companions:
             return
         path = for_reading(self._session.conversation)
-        html, text = conversation_html(path), self._session.conversation.to_markdown() if path else ""
+        title = self.live.state["title"] or "A chat"
         for companion in self._companions:
-            companion.update(html, text)
+            companion.update(conversation_html(path), f"{title} ({len(path)} messages)" if path else "")
 
     def commands(self) -> Mapping[str, Command]:
         """What the browser may ask for; an error is shown as the notice too."""

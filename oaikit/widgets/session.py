@@ -119,6 +119,16 @@ class Session:
             self.document.set(["model"], await _off_loop(lambda: self.llm.model))
         await self._look_at_engine()
 
+    def look_soon(self) -> None:
+        """`look`, while something else goes on; what goes wrong is the notice."""
+        self._task = asyncio.get_running_loop().create_task(self._look_soon())
+
+    async def _look_soon(self) -> None:
+        try:
+            await self.look()
+        except OAIKitError as exc:
+            self.tell(exc.message)
+
     async def _look_at_engine(self) -> None:
         status = getattr(self.llm, "status", None)
         try:
@@ -204,6 +214,12 @@ class Session:
             turn.stopped = True
             work.cancel()
             await asyncio.shield(asyncio.wrap_future(turn.ended))
+
+    async def close(self) -> None:
+        """End the turn, and wait until nothing asks the server any more."""
+        await self.stop()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=5)
 
     async def approve(self, call: str, yes: bool, always: bool = False) -> None:
         """Run a tool call, or refuse it; ``always``: and do not ask for this tool again."""

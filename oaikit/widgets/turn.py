@@ -180,7 +180,7 @@ class Turn:
             self.reply = stream.reply
             self.began.set()
             async for delta in stream:
-                answer.take(delta)
+                answer.take(delta, self.reply.ttft_s)
             self.stopped = self.reply.cancelled or self.reply.finish_reason == _ABORTED
             answer.end("stopped" if self.stopped else "done", self.reply)
             other_choices(self._mirror, answer.id, self.reply)
