@@ -1,0 +1,135 @@
+/** The browser's copy of a live document: one per widget model, shared by all its views. */
+
+import type { FromKernel, Model, Op, Path, Stop } from "./types";
+import { stopAtServer } from "./stop";
+
+type Listener = () => void;
+
+/** Apply one change. `appended` is the path of the last "+" that had one; the path of this one is returned. */
+export function apply(document: any, op: Op, appended: Path): Path {
+  const [kind] = op;
+  const path = kind === "+" && op.length === 2 ? appended : (op[1] as Path);
+  let container = document;
+  for (const key of path.slice(0, -1)) container = container[key];
+  const key = path[path.length - 1]!;
+  switch (kind) {
+    case "=":
+      container[key] = op[2];
+      break;
+    case "-":
+      delete container[key];
+      break;
+    case "+":
+      container[key] += op.length === 2 ? op[1] : op[2];
+      return path;
+    case ">":
+      container[key].push(...op[2]);
+  }
+  return appended;
+}
+
+export class Store<T extends object> {
+  document: T;
+  private seq = 0;
+  private appended: Path = [];
+  private lost = false;
+  private listeners = new Set<Listener>();
+  private drawing = false;
+  private commands = Math.floor(Math.random() * 2 ** 40); // two pages must not take each other's results
+  private waiting = new Map<number, (message: { value: unknown; error: string | null }) => void>();
+  private maths: ((code: string) => void)[] = [];
+
+  constructor(private model: Model) {
+    this.document = structuredClone(model.get("document")) as T;
+    model.on("msg:custom", this.hear);
+    // The end of a turn; also what a page without a kernel has.
+    model.on("change:document", this.take);
+    model.send({ type: "ready" });
+  }
+
+  close(): void {
+    this.model.off("msg:custom", this.hear);
+    this.model.off("change:document", this.take);
+  }
+
+  /** Call a function now, and whenever there is something new to draw, at most once a frame. */
+  watch(listener: Listener): () => void {
+    this.listeners.add(listener);
+    listener();
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Ask the kernel for something; what it answers. Throws what went wrong, as a text for the user. */
+  async command<R = unknown>(name: string, args: object = {}): Promise<R> {
+    const id = ++this.commands;
+    const answer = new Promise<{ value: unknown; error: string | null }>((resolve) =>
+      this.waiting.set(id, resolve),
+    );
+    this.model.send({ type: "command", id, name, args });
+    const { value, error } = await answer;
+    if (error !== null) throw new Error(error);
+    return value as R;
+  }
+
+  /** Stop by both ways: the kernel may be busy. */
+  stop(stop: Stop | null, args: object = {}): Promise<unknown> {
+    if (stop) void stopAtServer(stop);
+    return this.command("stop", args);
+  }
+
+  /** The source of the part that draws formulas. */
+  mathsCode(): Promise<string> {
+    return new Promise((resolve) => {
+      if (this.maths.push(resolve) === 1) this.model.send({ type: "maths" });
+    });
+  }
+
+  private hear = (message: FromKernel): void => {
+    switch (message.type) {
+      case "snapshot":
+        this.document = message.document as T;
+        this.seq = message.seq;
+        this.appended = [];
+        this.lost = false;
+        this.changed();
+        break;
+      case "ops":
+        this.follow(message.seq, message.ops);
+        break;
+      case "result":
+        this.waiting.get(message.id)?.(message);
+        this.waiting.delete(message.id);
+        break;
+      case "maths":
+        for (const resolve of this.maths.splice(0)) resolve(message.code);
+    }
+  };
+
+  private follow(seq: number, ops: Op[]): void {
+    if (this.lost || seq <= this.seq) return;
+    try {
+      if (seq !== this.seq + 1) throw new Error("a message was lost");
+      for (const op of ops) this.appended = apply(this.document, op, this.appended);
+      this.seq = seq;
+      this.changed();
+    } catch {
+      this.lost = true;
+      this.model.send({ type: "snapshot" });
+    }
+  }
+
+  private take = (): void => {
+    this.document = structuredClone(this.model.get("document")) as T;
+    this.appended = []; // the paths may lead elsewhere now
+    this.changed();
+  };
+
+  private changed(): void {
+    if (this.drawing) return;
+    this.drawing = true;
+    requestAnimationFrame(() => {
+      this.drawing = false;
+      for (const listener of this.listeners) listener();
+    });
+  }
+}

@@ -1,0 +1,53 @@
+/** What anywidget loads: `initialize` for each model, `render` for each of its views. */
+
+import { ChatView } from "./chat/view";
+import { Store } from "./document";
+import { h } from "./dom";
+import { StreamView } from "./stream/view";
+import type { Model } from "./types";
+
+const stores = new WeakMap<Model, Store<any>>();
+
+function storeOf(model: Model): Store<any> {
+  let store = stores.get(model);
+  if (!store) stores.set(model, (store = new Store(model)));
+  return store;
+}
+
+function initialize({ model }: { model: Model }): () => void {
+  const store = storeOf(model);
+  return () => {
+    store.close();
+    stores.delete(model);
+  };
+}
+
+function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+  const store = storeOf(model);
+  const view = model.get("kind") === "chat" ? new ChatView(store) : new StreamView(store);
+  const trouble = h("div", { className: "oai-error", role: "alert" });
+  // Keys that are meant for the widget must not run or delete cells.
+  for (const type of ["keydown", "keyup", "keypress"]) el.addEventListener(type, (event) => event.stopPropagation());
+  el.replaceChildren(hideCompanion(store.document.id), view.element);
+  const unwatch = store.watch(() => {
+    try {
+      view.draw();
+      trouble.remove();
+    } catch (error) {
+      trouble.textContent = `This widget cannot be drawn: ${error}`;
+      el.prepend(trouble);
+    }
+  });
+  return () => {
+    unwatch();
+    el.replaceChildren();
+  };
+}
+
+/** The static display beside the widget is for readers who have no widget. */
+function hideCompanion(id: string | undefined): HTMLElement {
+  const safe = /^[\w-]+$/.test(id ?? "") ? `.oaikit-transcript-${id} { display: none }` : "";
+  return h("style", {}, safe);
+}
+
+export default { initialize, render };

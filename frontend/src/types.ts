@@ -1,0 +1,103 @@
+/** The documents of frontend/README.md, and what of anywidget's model is used. */
+
+export type Path = (string | number)[];
+export type Op =
+  | ["=", Path, unknown]
+  | ["-", Path]
+  | ["+", Path, string]
+  | ["+", string]
+  | [">", Path, unknown[]];
+
+export type FromKernel =
+  | { type: "ops"; seq: number; ops: Op[] }
+  | { type: "snapshot"; seq: number; document: object }
+  | { type: "result"; id: number; value: unknown; error: string | null }
+  | { type: "maths"; code: string };
+
+export interface Model {
+  get(name: string): any;
+  on(event: string, listener: (...args: any[]) => void): void;
+  off(event: string, listener: (...args: any[]) => void): void;
+  send(content: object): void;
+}
+
+/** A token, its log-probability, and the likeliest tokens in its place. */
+export type Token = [string, number | null, [string, number][]];
+export type State = "waiting" | "streaming" | "done" | "stopped" | "failed";
+
+export interface Numbers {
+  ttft_s: number | null;
+  tokens_per_s: number | null;
+  prompt_tokens: number | null;
+  completion_tokens: number | null;
+  latency_s: number | null;
+}
+
+export interface ToolCall {
+  id: string;
+  name: string;
+  arguments: string;
+  state: "asked" | "running" | "done" | "denied" | "failed";
+  result: string | null;
+}
+
+export interface Answer {
+  state: State;
+  text: string;
+  reasoning: string;
+  reasoning_s: number | null;
+  tool_calls: ToolCall[];
+  tokens: Token[];
+  finish_reason: string | null;
+  error: string | null;
+  model: string;
+  numbers: Numbers;
+}
+
+export interface Stop {
+  tokens: string[];
+  kernel: string | null;
+}
+
+export interface StreamDocument {
+  id?: string;
+  columns: (Answer & { label: string; prompt: string })[];
+  stop: Stop | null;
+}
+
+export interface ChatNode extends Partial<Answer> {
+  parent: string | null;
+  role: string;
+  text: string;
+  images?: string[];
+  call_id?: string;
+}
+
+export interface Control {
+  name: string;
+  help: string;
+  control: "slider" | "number" | "switch" | "text" | "choice" | "json";
+  default: unknown;
+  min: number | null;
+  max: number | null;
+  step: number | null;
+  choices: string[] | null;
+}
+
+export interface ChatDocument {
+  id?: string;
+  nodes: Record<string, ChatNode>;
+  order: string[];
+  leaf: string | null;
+  system: string;
+  model: string;
+  models: string[];
+  params: Record<string, unknown>;
+  parameters: Control[];
+  context: { used: number | null; size: number | null };
+  stop: Stop | null;
+  busy: boolean;
+  notice: string | null;
+  title: string;
+  accepts_images: boolean;
+}
