@@ -87,7 +87,7 @@ export class Store<T extends object> {
   private hear = (message: FromKernel): void => {
     switch (message.type) {
       case "snapshot":
-        this.document = message.document as T;
+        this.document = structuredClone(message.document) as T; // others may hear it too
         this.seq = message.seq;
         this.appended = [];
         this.lost = false;

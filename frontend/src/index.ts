@@ -6,11 +6,13 @@ import { h } from "./dom";
 import { StreamView } from "./stream/view";
 import type { Model } from "./types";
 
-const stores = new WeakMap<Model, Store<any>>();
+/** By the document's id: anywidget wraps the one model anew for `initialize` and for each view. */
+const stores = new Map<string, Store<any>>();
 
 function storeOf(model: Model): Store<any> {
-  let store = stores.get(model);
-  if (!store) stores.set(model, (store = new Store(model)));
+  const { id } = model.get("document");
+  let store = stores.get(id);
+  if (!store) stores.set(id, (store = new Store(model)));
   return store;
 }
 
@@ -18,7 +20,7 @@ function initialize({ model }: { model: Model }): () => void {
   const store = storeOf(model);
   return () => {
     store.close();
-    stores.delete(model);
+    stores.delete(store.document.id);
   };
 }
 

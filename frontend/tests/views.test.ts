@@ -59,12 +59,17 @@ function chat(more: Partial<ChatDocument> = {}): ChatDocument {
   };
 }
 
+let end = (): void => undefined;
+
+/** anywidget wraps the model anew for every call. */
+const wrapped = (model: TestModel): TestModel => new Proxy(model, {});
+
 function open(kind: string, document_: object): { model: TestModel; el: HTMLElement } {
   const model = new TestModel({ kind, document: document_ });
-  widget.initialize({ model });
+  end = widget.initialize({ model: wrapped(model) });
   const el = document.createElement("div");
   document.body.append(el);
-  widget.render({ model, el });
+  widget.render({ model: wrapped(model), el });
   return { model, el };
 }
 
@@ -73,6 +78,7 @@ const press = (element: HTMLElement, key: string, more: object = {}): void => {
 };
 
 beforeEach(() => {
+  end();
   document.body.replaceChildren();
   document.cookie = "_xsrf=secret";
   vi.stubGlobal("fetch", vi.fn(async () => new Response("{}")));
@@ -279,11 +285,13 @@ describe("the stream", () => {
   it("shares one document between views", async () => {
     const { model, el } = open("stream", streams({ ...answer("Hi"), label: "", prompt: "" }));
     const other = document.createElement("div");
-    widget.render({ model, el: other });
+    widget.render({ model: wrapped(model), el: other });
+    model.says({ type: "snapshot", seq: 0, document: streams({ ...answer("Hi"), label: "", prompt: "" }) });
     model.says({ type: "ops", seq: 1, ops: [["+", ["columns", 0, "text"], " there"]] });
     await drawn();
     expect(el.textContent).toContain("Hi there");
     expect(other.textContent).toContain("Hi there");
+    expect(other.textContent).not.toContain("there there");
     expect(model.sent.filter((message) => message.type === "ready")).toHaveLength(1);
   });
 });

@@ -44,7 +44,7 @@ export class Composer {
       hidden: true,
       onchange: () => this.take([...(this.file.files ?? [])]),
     });
-    this.attach = button("attach", "Add an image", "＋ Image", () => this.file.click());
+    this.attach = button("attach", "Add an image", "+ Image", () => this.file.click());
     this.context = h("span", { className: "oai-context", "data-oaikit": "context", role: "img" }, this.bar);
     const row = h("div", { className: "oai-row" }, this.attach, this.context, this.send, this.stop, this.file);
     this.element = h(

@@ -55,7 +55,7 @@ export class MessageView {
     );
     this.regenerate = button("regenerate", "Answer again", "↻", () => run("regenerate", { id }));
     this.edit = button("edit", "Edit", "✎", () => this.startEditing());
-    const copy = button("copy", "Copy the text", "⧉", () => void copyText(this.node.text));
+    const copy = button("copy", "Copy the text", "Copy", () => void copyText(this.node.text));
     this.foot = h("div", { className: "oai-row oai-foot" }, this.numbers, this.turn, this.regenerate, this.edit, copy);
     const name = h("div", { className: "oai-role" }, NAMES[node.role] ?? node.role);
     this.element = h("article", { className: "oai-message", "data-oaikit": "message", "data-id": id }, name);
