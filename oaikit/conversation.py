@@ -74,7 +74,7 @@ class Conversation:
         return len(self._nodes)
 
     def __iter__(self) -> Iterator[Node]:
-        return iter(self._nodes.values())
+        return iter(list(self._nodes.values()))  # another thread may be adding, in a chat
 
     def __getitem__(self, id: str) -> Node:
         """The node with that id.

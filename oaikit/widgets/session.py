@@ -223,7 +223,11 @@ class Session:
 
     async def approve(self, call: str, yes: bool, always: bool = False) -> None:
         """Run a tool call, or refuse it; ``always``: and do not ask for this tool again."""
-        waiting = {each["id"]: each["name"] for each in self._waiting_calls()}
+        leaf = self.document.state["nodes"].get(self.document.state["leaf"]) or {}
+        if leaf.get("state") in ("waiting", "streaming"):  # nobody can approve what is not there yet
+            raise ConversationError("The model is still writing: look at the call when it is complete.")
+        calls = leaf.get("tool_calls") or ()
+        waiting = {each["id"]: each["name"] for each in calls if each["state"] == "asked"}
         if call not in waiting:
             raise ConversationError(f"no tool call {call!r} waits for approval")
         decided = [call]
@@ -387,10 +391,6 @@ class Session:
     def _set(self, key: str, value: Any) -> None:
         if self.document.state.get(key) != value:
             self.document.set([key], value)
-
-    def _waiting_calls(self) -> list[dict[str, Any]]:
-        shown = self.document.state["nodes"].get(self.document.state["leaf"]) or {}
-        return [call for call in shown.get("tool_calls") or () if call["state"] == "asked"]
 
 
 async def _off_loop(work: Callable[[], T]) -> T:

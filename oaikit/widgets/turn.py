@@ -43,7 +43,7 @@ class Approvals:
         self._names.add(name)
 
     def decide(self, call: str, yes: bool) -> None:
-        """Take the user's word, which may come while the model still writes the call."""
+        """Take the user's word, which may come a moment before it is waited for."""
         waiting = self._waiting.get(call)
         if waiting is None:
             self._decided[call] = yes

@@ -66,6 +66,7 @@ def test_a_turn_is_in_document_conversation_and_history(chat: Chat, tmp_path: Pa
     reply = chat.send("Hello")
     answer = shown(chat)
     assert answer["text"] == reply.text == chat.messages[-1]["content"]
+    assert chat.widget.document["nodes"] == document(chat)["nodes"], "a notebook that is saved now has it"
     assert [message["role"] for message in chat.messages] == ["system", "user", "assistant"]
     assert (answer["state"], answer["finish_reason"], answer["model"]) == ("done", "length", "tiny")
     numbers = answer["numbers"]
@@ -397,6 +398,8 @@ def test_a_tool_is_called_and_its_result_answered(calling: Callable[..., Chat], 
 def test_a_call_waits_for_approval(calling: Callable[..., Chat], tools: Tools) -> None:
     chat = calling(tools.make())
     chat.send("Flip it", wait=False)
+    with pytest.raises(ConversationError, match="still writing"):
+        command(chat, "approve", call="any", yes=True)
     card = asked_for(chat)
     assert tools.calls == []
     assert document(chat)["stop"]["tokens"] == []
