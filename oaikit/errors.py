@@ -10,6 +10,7 @@ OAIKitError
 ├── MethodNotAllowedError      405
 ├── RequestTooLargeError       413
 ├── RateLimitError             429
+├── RequestAbortedError        499  somebody else ended the request, through oaikit/api/abort
 ├── ServerNotFoundError        –    no server to connect to
 ├── SettingError               –    a setting or environment variable that makes no sense
 ├── ConversationError          –    a message or a file of messages that makes no sense
@@ -133,6 +134,15 @@ class RateLimitError(OAIKitError):
         self.retry_after_s = retry_after_s
 
 
+class RequestAbortedError(OAIKitError):
+    """Somebody ended the request from elsewhere; what had come by then was all."""
+
+    status = 499  # nginx's "client closed request": HTTP has no word for it
+    type = "invalid_request_error"
+    code = "request_aborted"
+    retryable = False
+
+
 class ServerNotFoundError(OAIKitError):
     """`connect()` found no server, or the server does not answer."""
 
@@ -222,6 +232,7 @@ _BY_CODE: dict[str, type[OAIKitError]] = {
         EngineStoppedError,
         EngineFailedError,
         ModelNotFoundError,
+        RequestAbortedError,
     )
     if cls.code
 }

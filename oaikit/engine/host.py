@@ -146,6 +146,10 @@ class EngineHost:
         """The client of a request went away."""
         self.loop.call(call.disconnect)
 
+    def fail(self, call: Call, error: OAIKitError) -> None:
+        """End a request with an error, for its client and at the engine."""
+        self.loop.submit(call.fail(error))
+
     def close(self) -> None:
         """Stop the engine and its thread. Waits."""
         if self.loop.running:

@@ -18,6 +18,7 @@ from tornado.web import RequestHandler
 
 from oaikit.engine.call import Call, Message, http_scope
 from oaikit.engine.host import EngineHost
+from oaikit.errors import OAIKitError
 from oaikit_server.direct import DirectWriter, Turn
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _PRIVATE_HEADERS = frozenset(
         "content-length",
         "cookie",
         "origin",
+        "x-oaikit-abort",
         "transfer-encoding",
         "x-data-parallel-rank",
         "x-request-id",
@@ -90,6 +92,11 @@ class Bridge:
             self._stream.close()  # an answer that is cut off must not look complete
             self._host.disconnect(self._call)
             self._end()
+
+    def abort(self, error: OAIKitError) -> None:
+        """End the request with an error: the client is told, and the app aborts the engine's request."""
+        if self._call is not None:
+            self._host.fail(self._call, error)
 
     # -- on the engine's loop --------------------------------------------------------------------------------------
 

@@ -64,9 +64,9 @@ def _answers() -> dict[str, Any]:
     return {
         # 422: media that can't be had.
         "POST /v1/chat/completions": _generation(
-            "createChatCompletion", "Answer a conversation.", CHAT, 404, 422
+            "createChatCompletion", "Answer a conversation.", CHAT, 404, 422, 499
         ),
-        "POST /v1/completions": _generation("createCompletion", "Continue a text.", COMPLETIONS, 404),
+        "POST /v1/completions": _generation("createCompletion", "Continue a text.", COMPLETIONS, 404, 499),
         "GET /v1/models": _operation(
             "listModels",
             "The names under which the loaded model is served.",
@@ -98,6 +98,15 @@ def _answers() -> dict[str, Any]:
             body=_body(either, _example_of(CHAT)[0]),
             more="With `messages` the request is one for `v1/chat/completions`, else for `v1/completions`. The model "
             "is not asked, and need not be loaded.",
+        ),
+        "POST /api/abort": _operation(
+            "abort",
+            "End a request that is in flight, from elsewhere than whence it came.",
+            _answer(200, "How many requests of that name were ended.", _json("Aborted")),
+            scopes=(Scope.INFER,),
+            body=_body(ref("AbortRequest"), {"token": "3f0c5a3d6f6e4f0b8a1c2d3e4f5a6b7c"}),
+            more="`token` is what the request has in its header `X-OAIKit-Abort`. Its client gets the error "
+            "`request_aborted`, in a stream as its last event. With a key only requests of that key are ended.",
         ),
     }
 
@@ -295,6 +304,10 @@ def _errors() -> dict[str, Any]:
         (
             errors.RateLimitError("this key may make 60 requests in a minute", retry_after_s=9),
             "Too many requests: of this key in a minute, or of all at once.",
+        ),
+        (
+            errors.RequestAbortedError("the request was ended through oaikit/api/abort"),
+            "Somebody ended the request through `api/abort`.",
         ),
         (errors.EngineCrashedError("the engine crashed"), "The engine died, or something failed inside."),
         (

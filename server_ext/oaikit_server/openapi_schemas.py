@@ -29,6 +29,8 @@ def schemas(limits: Limits) -> dict[str, Schema]:
         "CompletionChunk": _chunk("text_completion", _choice("CompletionLogprobs", text=_of("string"))),
         "CompletionLogprobs": _completion_logprobs(),
         "Usage": _usage(),
+        "Aborted": _object({"aborted": _of("integer", minimum=0)}),
+        "AbortRequest": _object({"token": _of("string")}),
         "Explanation": _explanation(),
         **_models_and_tokens(),
         **_engine(),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, State
 from oaikit.errors import EngineLoadingError, EngineStoppedError
+from oaikit_server.aborts import Aborts
 from oaikit_server.direct import Turn
 from oaikit_server.keys import InferenceKey, Key, KeyStore, bearer
 from oaikit_server.limits import Gate, RateLimits
@@ -44,6 +45,7 @@ class Service:
     key: InferenceKey = field(default_factory=InferenceKey)
     rates: RateLimits = field(default_factory=RateLimits)
     turn: Turn = field(default_factory=Turn)
+    aborts: Aborts = field(default_factory=Aborts)
     _told: set[str] = field(default_factory=set)
 
     def holder(self, authorization: str) -> Key | None:

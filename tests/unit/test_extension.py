@@ -125,7 +125,7 @@ def test_parsers_and_role_are_engine_arguments(environment):
 
 def test_no_model_no_spec(environment):
     environment["OPENAI_SERVED_MODEL_NAME_OVERRIDE"] = "mine"
-    assert configured()._spec() is None
+    assert configured(model="")._spec() is None
 
 
 def test_the_documentation_lists_every_variable_with_its_setting_and_default():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from oaikit_server.handlers.answers import (
     RESOLVED_ROUTES,
     VLLM_ROUTES,
+    AbortHandler,
     CompletionHandler,
     DescriptionHandler,
     ExplainHandler,
@@ -18,6 +19,7 @@ ROUTES: list[tuple[str, type[OAIKitHandler]]] = [
     (r"/oaikit/api/status", StatusHandler),
     (r"/oaikit/api/load", LoadHandler),
     (r"/oaikit/api/unload", UnloadHandler),
+    (r"/oaikit/api/abort", AbortHandler),
     (r"/oaikit/api/explain", ExplainHandler),
     (r"/oaikit/api/keys", KeysHandler),
     (r"/oaikit/api/keys/(key_[0-9a-f]+)", KeyHandler),

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 
+from oaikit.errors import InvalidRequestError, RequestAbortedError
 from oaikit.sampling.requests import BOTH, CHAT, COMPLETIONS, Endpoint
+from oaikit_server.aborts import HEADER
 from oaikit_server.bridge import Bridge
 from oaikit_server.handlers.base import OAIKitHandler, json_object
 from oaikit_server.keys import Scope
@@ -48,6 +50,8 @@ _READING = frozenset({"v1/models", "tokenize", "detokenize"})
 # Longer bodies (bytes) are read and checked on another thread: Jupyter's loop would wait for milliseconds.
 _SHORT = 50_000
 
+_ABORTED = "the request was ended through oaikit/api/abort"
+
 _T = TypeVar("_T")
 
 
@@ -57,6 +61,8 @@ class VLLMHandler(OAIKitHandler):
     _gone = False
     _bridge: Bridge | None = None
     _place: Place | None = None
+    _work: asyncio.Task[None] | None = None
+    _aborted = False
 
     def scopes(self) -> frozenset[Scope]:
         """To read, or to infer."""
@@ -65,6 +71,30 @@ class VLLMHandler(OAIKitHandler):
     @allow_unauthenticated
     async def get(self, path: str) -> None:
         """Pass the request on, when it is its turn."""
+        name = self.request.headers.get(HEADER)
+        if name is None:
+            await self._take_turn(path)
+            return
+        self._work = asyncio.ensure_future(self._take_turn(path))
+        try:
+            with self.service.aborts.entered(name, self._key, self._abort):
+                await self._work
+        except asyncio.CancelledError:
+            if not self._aborted:
+                raise
+            raise RequestAbortedError(_ABORTED) from None
+        finally:
+            self._work.cancel()
+
+    def _abort(self) -> None:
+        """Somebody wants this request ended."""
+        self._aborted = True
+        if self._bridge is not None:
+            self._bridge.abort(RequestAbortedError(_ABORTED))
+        elif self._work is not None:  # it waits for its turn, or for the model
+            self._work.cancel()
+
+    async def _take_turn(self, path: str) -> None:
         if path in _READING:
             await self._answer(path)
             return
@@ -130,6 +160,24 @@ class CompletionHandler(VLLMHandler):
 
     def _was_cut_off(self) -> None:
         self.service.tell_of_default(self.client)
+
+
+class AbortHandler(OAIKitHandler):
+    """``POST oaikit/api/abort``: end the requests that were sent with a name."""
+
+    def scopes(self) -> frozenset[Scope]:
+        """Whoever may ask may stop asking: with a key only what was asked with it."""
+        return frozenset({Scope.INFER})
+
+    @allow_unauthenticated
+    def post(self) -> None:
+        """How many requests of that name were in flight: none, if it has just ended."""
+        name = json_object(self.body, {"token"}).get("token")
+        if not isinstance(name, str):
+            raise InvalidRequestError(
+                f"token must be what a request has in its header {HEADER}", param="token"
+            )
+        self.finish_json({"aborted": self.service.aborts.abort(name, self._key)})
 
 
 class ExplainHandler(OAIKitHandler):
