@@ -206,6 +206,8 @@ class Chat:
         conversation = Conversation.load(path)
         chat = cls(llm, **options)
         chat._run(chat._session.take(conversation))
+        if options.get("system") is not None:
+            chat.system = options["system"]
         return chat
 
     # -- history ---------------------------------------------------------------------------------------------------
@@ -230,6 +232,8 @@ class Chat:
         """
         chat = cls(llm, history=history, **options)
         chat._run(chat._session.open(id))
+        if options.get("system") is not None:
+            chat.system = options["system"]
         return chat
 
     # -- the loop --------------------------------------------------------------------------------------------------

@@ -97,6 +97,7 @@ def _to_be_saved(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def _told(session: Session, command: Command) -> Command:
     async def obey(**args: Any) -> Any:
+        session.tell(None)  # of an earlier command
         try:
             value = await command(**args)
         except OAIKitError as exc:

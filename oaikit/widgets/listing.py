@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from oaikit.widgets.chat import Chat
 
 _COLUMNS = ("id", "title", "updated", "messages")
+_SHOWN = 30
 
 
 class HistoryList:
@@ -69,11 +70,11 @@ class HistoryList:
     def __repr__(self) -> str:
         if not self._entries:
             return f"no chats in {self._history.path}"
-        width = max(len(each.title) for each in self)
-        return "\n".join(
-            f"{number:3}  {each.id[:8]}  {_when(each)}  {each.messages:4}  {each.title:{width}}".rstrip()
-            for number, each in enumerate(self)
-        )
+        lines = [
+            f"{number:3}  {each.id[:8]}  {_when(each)}  {each.messages:4}  {each.title}".rstrip()
+            for number, each in enumerate(self._entries[:_SHOWN])
+        ]
+        return "\n".join([*lines, *self._rest()])
 
     def _repr_html_(self) -> str:
         if not self._entries:
@@ -81,10 +82,16 @@ class HistoryList:
         rows = "".join(
             f"<tr><td>{number}</td><td><code>{escape(each.id[:8])}</code></td><td>{_when(each)}</td>"
             f'<td>{each.messages}</td><td style="text-align:left">{escape(each.title)}</td></tr>'
-            for number, each in enumerate(self)
+            for number, each in enumerate(self._entries[:_SHOWN])
         )
+        rows += "".join(f'<tr><td colspan="5">{line}</td></tr>' for line in self._rest())
         heads = "".join(f"<th>{name}</th>" for name in ("", *_COLUMNS[:1], "updated", "messages", "title"))
         return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def _rest(self) -> list[str]:
+        """A line about those that are not shown."""
+        rest = len(self) - _SHOWN
+        return [f"… and {rest} more"] if rest > 0 else []
 
     def _id(self, which: int | str) -> str:
         if not isinstance(which, str):

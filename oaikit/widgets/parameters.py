@@ -121,9 +121,16 @@ def default_of(row: Parameter, of_model: Mapping[str, Any]) -> Any:
     return None if row.default is UNSET else row.default
 
 
-def controls(of_model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A control for each parameter, as the document has them."""
-    return [_control(row, of_model) for row in PARAMETERS.values()]
+def controls(of_model: Mapping[str, Any], context: int | None = None) -> list[dict[str, Any]]:
+    """A control for each parameter, as the document has them.
+
+    Parameters: what the model's generation_config says, and its context, tokens, None if it isn't known.
+    """
+    made = [_control(row, of_model) for row in PARAMETERS.values()]
+    for control in made:
+        if control["name"] == "max_tokens" and context is not None:  # more is an error
+            control["max"] = min(control["max"], context)
+    return made
 
 
 def _control(row: Parameter, of_model: Mapping[str, Any]) -> dict[str, Any]:

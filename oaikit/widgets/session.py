@@ -144,7 +144,7 @@ class Session:
         self.params.allow_logprobs(known.get("max_logprobs"))
         images = known.get("accepts_images")
         self._set("accepts_images", True if images is None else bool(images))
-        self._set("parameters", controls(known.get("generation_config") or {}))
+        self._set("parameters", controls(known.get("generation_config") or {}, self.mirror.size))
         self.mirror.show_path()
 
     async def _sampling(self) -> dict[str, Any]:
@@ -212,7 +212,10 @@ class Session:
         turn, work = self.turn, self._work
         if turn is not None and work is not None and not work.done():
             turn.stopped = True
-            work.cancel()
+            if turn.streaming:
+                turn.reply.cancel()  # what has come is still taken
+            else:
+                work.cancel()
             await asyncio.shield(asyncio.wrap_future(turn.ended))
 
     async def close(self) -> None:

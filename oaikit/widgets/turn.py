@@ -101,8 +101,9 @@ class Asking:
 class Turn:
     """An answer behind the leaf, tool calls and their results, until the model is done.
 
-    ``reply`` is the last answer, so far; ``began`` is set when it is asked for. ``error`` is what ended the turn,
-    ``stopped`` whether it was stopped; then what had come is kept. ``ended`` is for whoever waits on another thread.
+    ``reply`` is the last answer, so far; ``began`` is set when it is asked for, ``streaming`` while it is on its way.
+    ``error`` is what ended the turn, ``stopped`` whether it was stopped; then what had come is kept. ``ended`` is for
+    whoever waits on another thread.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class Turn:
         self.began = asyncio.Event()
         self.ended: Future[None] = Future()
         self.error: OAIKitError | None = None
-        self.stopped = False
+        self.streaming = self.stopped = False
         self._token: str | None = None
         self._answer = self._new_answer()  # there is something to see, and a way to stop it, from now on
 
@@ -177,11 +178,11 @@ class Turn:
         try:
             asked = {**await self._asking.body(round), **body}
             stream = self._asking.llm._ask(CHAT, asked, abort=self._token)
-            self.reply = stream.reply
+            self.reply, self.streaming = stream.reply, True
             self.began.set()
             async for delta in stream:
                 answer.take(delta, self.reply.ttft_s)
-            self.stopped = self.reply.cancelled or self.reply.finish_reason == _ABORTED
+            self.stopped |= self.reply.cancelled or self.reply.finish_reason == _ABORTED
             answer.end("stopped" if self.stopped else "done", self.reply)
             other_choices(self._mirror, answer.id, self.reply)
         except asyncio.CancelledError:
@@ -195,6 +196,8 @@ class Turn:
             else:
                 self.error = error
                 answer.end("failed", self.reply, error.message)
+        finally:
+            self.streaming = False
 
     async def _keep_up(self, answer: Answer) -> None:
         while True:

@@ -114,6 +114,8 @@ def test_what_is_set_is_sent(chat: Chat) -> None:
         command(chat, "set_param", name="temperature", value=9)
     assert "temperature" in document(chat)["notice"]
     assert document(chat)["params"]["temperature"] == 0
+    command(chat, "set_param", name="temperature", value=None)
+    assert (document(chat)["params"].get("temperature"), document(chat)["notice"]) == (None, None)
 
 
 def test_a_branch_goes_on_from_another_token(chat: Chat) -> None:
@@ -235,6 +237,7 @@ def test_save_and_load(chat: Chat, llm: Backend, tmp_path: Path) -> None:
     chat.save(tmp_path / "talk.json")
     again = Chat.load(tmp_path / "talk.json", llm, history=None)
     assert again.conversation.to_json() == chat.conversation.to_json()
+    assert Chat.load(tmp_path / "talk.json", llm, history=None, system="Be kind.").system == "Be kind."
     command(again, "load", text=json.dumps([{"role": "user", "content": "Hi"}]))
     assert again.messages == [{"role": "user", "content": "Hi"}]
     again.close()
@@ -306,6 +309,19 @@ def test_a_kernel_that_dies_loses_a_second_at_most(
     assert shown(again)["state"] == "stopped"
     assert shown(again)["text"] == answer.text
     again.close()
+
+
+def test_a_chat_goes_on_while_a_cell_is_busy(server: Server) -> None:
+    code = """
+        import time
+        import oaikit as ok
+        chat = ok.Chat(history=None, ignore_eos=True)
+        reply = chat.send("Hello", wait=False)
+        lengths = [time.sleep(0.7) or len(chat.messages[-1]["content"]) for _ in range(4)]
+        chat.stop()
+        print(lengths[-1] > lengths[0], chat.messages[-1]["content"] == reply.text, reply.cancelled)
+    """
+    assert run_in_kernel(server, textwrap.dedent(code)) == "True True True"
 
 
 def test_a_chat_in_a_kernel_with_its_key(server: Server) -> None:

@@ -18,6 +18,7 @@ import pytest
 from oaikit.conversation import Conversation
 from oaikit.errors import ConversationError
 from oaikit.widgets.history import VERSION, History, Record, default_path
+from oaikit.widgets.listing import HistoryList
 
 
 @pytest.fixture
@@ -225,3 +226,20 @@ def test_a_leaf_that_is_lost_is_the_last_node(history: History, talk: Conversati
 def test_no_file_is_left_beside_it(history: History, talk: Conversation) -> None:
     keep(history, talk)
     assert os.listdir(history.path.parent) == ["chats.db"]
+
+
+def test_the_list_that_a_notebook_shows(history: History, talk: Conversation) -> None:
+    opened: list[str] = []
+    assert "no chats in" in repr(HistoryList(history, opened.append))  # type: ignore[arg-type]
+    for number in range(32):
+        keep(history, talk, f"{number:032}", title=f"<b>{number}</b>")
+    shown = HistoryList(history, opened.append)  # type: ignore[arg-type]
+    assert len(repr(shown).splitlines()) == 31
+    assert repr(shown).endswith("… and 2 more")
+    assert "&lt;b&gt;31&lt;/b&gt;" in shown._repr_html_()
+    shown[0], shown[f"{5:032}"]
+    assert opened == [f"{31:032}", f"{5:032}"]
+    assert shown.df.columns.tolist() == ["id", "title", "updated", "messages"]
+    assert len(shown.df) == 32
+    with pytest.raises(ConversationError, match="several begin with '0'"):
+        shown["0"]

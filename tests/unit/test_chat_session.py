@@ -201,7 +201,7 @@ def test_only_data_urls_of_images_come_from_the_browser(url: Any) -> None:
 
 
 def test_every_parameter_that_shapes_an_answer_has_a_control() -> None:
-    rows = {row["name"]: row for row in controls({"temperature": 0.6, "max_tokens": 9})}
+    rows = {row["name"]: row for row in controls({"temperature": 0.6, "max_tokens": 9}, 1024)}
     table = parameters(CHAT)
     assert {name for name, row in table.items() if row.slider} <= set(rows)
     assert not {"messages", "model", "stream", "tools", "chat_template", "priority"} & set(rows)
@@ -214,7 +214,7 @@ def test_every_parameter_that_shapes_an_answer_has_a_control() -> None:
         "json",
     }
     assert rows["temperature"]["default"] == 0.6
-    assert rows["max_tokens"]["default"] is None
+    assert (rows["max_tokens"]["default"], rows["max_tokens"]["max"]) == (None, 1024)
     assert (rows["seed"]["min"], rows["seed"]["max"]) == (None, None)
     assert rows["truncation_side"]["choices"] == ["left", "right"]
     assert all(row["help"] and set(row) == set(rows["seed"]) for row in rows.values())
