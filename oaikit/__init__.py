@@ -36,6 +36,7 @@ _HOME = {
     "Token": "oaikit.reply",
     "Usage": "oaikit.reply",
     "connect": "oaikit.connection",
+    "load_ipython_extension": "oaikit.magics",  # which ``%load_ext oaikit`` calls
     "stream": "oaikit.widgets.stream_view",
 }
 
@@ -64,13 +65,6 @@ def __getattr__(name: str) -> Any:
 
         return version("oaikit")
     return _public(name)
-
-
-def load_ipython_extension(shell: Any) -> None:
-    """``%load_ext oaikit``: the magics."""
-    from oaikit import magics
-
-    magics.load_ipython_extension(shell)
 
 
 def __dir__() -> list[str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from oaikit import settings
+from oaikit import progress, settings, status_card
 from oaikit._loop import LoopThread
 from oaikit.backend import Backend, parse_answer
 from oaikit.errors import (
     AuthenticationError,
     EngineError,
+    EngineFailedError,
     InvalidRequestError,
     NotFoundError,
     OAIKitError,
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
 
 _SUFFIX = "oaikit/v1"
+_POLL_S = 0.5  # between two looks at a load
+_CARD_S = 1.0  # how long a card waits for the server
 _CLIENTS = LoopThread("oaikit-client")
 
 
@@ -130,6 +135,49 @@ class Connection(Backend):
         """
         return _CLIENTS.submit(self._get_api("status")).result()
 
+    async def amodels(self) -> list[str]:
+        """`models`, awaited."""
+        return await asyncio.wrap_future(_CLIENTS.submit(self._models()))
+
+    async def astatus(self) -> dict[str, Any]:
+        """`status`, awaited."""
+        return await asyncio.wrap_future(_CLIENTS.submit(self._get_api("status")))
+
+    def load(self, model: str, *, wait: bool = True, **engine_args: Any) -> dict[str, Any]:
+        """Load a model in place of the one that is loaded, and wait for it with a bar that names the phase.
+
+        An interrupt ends the waiting, not the load. Whoever asks needs Jupyter's own token or a key that may ``admin``
+        (``ok.connect(api_key=…)``): the one that notebooks have may only infer, for everybody uses the same engine.
+
+        Parameters: a Hugging Face name or a path (``"oaikit-demo"``: the built-in model), whether to wait, and any of
+        vLLM's engine arguments.
+
+        Returns:
+            The status, as `status` gives it.
+
+        Raises:
+            PermissionDeniedError: the key may not do that.
+            EngineArgumentError: vLLM has no argument of that name.
+            EngineFailedError: vLLM could not start; the message has the cause.
+        """
+        return _CLIENTS.submit(self._load(model, engine_args, wait)).result()
+
+    async def aload(self, model: str, *, wait: bool = True, **engine_args: Any) -> dict[str, Any]:
+        """`load`, awaited."""
+        return await asyncio.wrap_future(_CLIENTS.submit(self._load(model, engine_args, wait)))
+
+    def unload(self) -> dict[str, Any]:
+        """Stop the engine and free the device, until somebody loads a model; see `load` for who may."""
+        return _CLIENTS.submit(self._post_api("unload", {})).result()
+
+    async def aunload(self) -> dict[str, Any]:
+        """`unload`, awaited."""
+        return await asyncio.wrap_future(_CLIENTS.submit(self._post_api("unload", {})))
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """A card: model, device, state, requests, use of the KV cache, tokens per second."""
+        return status_card.bundle(self.url, *_CLIENTS.submit(self._for_card()).result())
+
     def close(self) -> None:
         """Close the connections that are kept open. The next call opens others."""
         own, sync = self.__dict__.pop("_client", None), self.__dict__.pop("openai", None)
@@ -186,16 +234,53 @@ class Connection(Backend):
         except OpenAIError as exc:
             raise self._translate(exc) from exc
 
-    async def _get_api(self, name: str) -> dict[str, Any]:
-        from openai import OpenAIError
+    async def _get_api(self, name: str, timeout_s: float | None = None) -> dict[str, Any]:
+        options: Any = {} if timeout_s is None else {"timeout": timeout_s}
+        client = self._client if timeout_s is None else self._client.with_options(max_retries=0)
+        return await self._api(client.get(self._api_url(name), cast_to=object, options=options))
 
+    async def _post_api(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        return await self._api(self._client.post(self._api_url(name), cast_to=object, body=body))
+
+    def _api_url(self, name: str) -> str:
         if not self.url.endswith(_SUFFIX):
             raise NotFoundError(f"{self.url} is not a server of oaikit's")
+        return f"{self.url.removesuffix('v1')}api/{name}"
+
+    async def _api(self, request: Awaitable[object]) -> dict[str, Any]:
+        from openai import OpenAIError
+
         try:
-            answer = await self._client.get(f"{self.url.removesuffix('v1')}api/{name}", cast_to=object)
+            return dict(await request)  # type: ignore[call-overload, no-any-return]
         except OpenAIError as exc:
             raise self._translate(exc) from exc
-        return dict(answer)  # type: ignore[call-overload, no-any-return]
+
+    async def _load(self, model: str, engine_args: dict[str, Any], wait: bool) -> dict[str, Any]:
+        status = await self._post_api("load", {"model": model, "engine_args": engine_args})
+        self._model = None  # the names are others now
+        with progress.bar() as show:
+            while wait and status["state"] == "loading":
+                show(status.get("progress"))
+                await asyncio.sleep(_POLL_S)
+                status = await self._get_api("status")
+        if status["state"] == "failed":
+            raise EngineFailedError(str(status["error"]))
+        return status
+
+    async def _for_card(self) -> tuple[dict[str, Any], float | None]:
+        """The status, and tokens per second; what went wrong in its place."""
+        try:
+            before, began = await self._get_api("status", _CARD_S), time.monotonic()
+            if before["state"] != "ready" or "generated_tokens" not in before:
+                return before, None
+            await asyncio.sleep(status_card.RATE_OVER_S)
+            after = await self._get_api("status", _CARD_S)
+            generated = after["generated_tokens"] - before["generated_tokens"]
+            return after, generated / (time.monotonic() - began)
+        except NotFoundError:
+            return {"state": "not a server of oaikit's"}, None
+        except OAIKitError as exc:
+            return {"error": str(exc)}, None
 
     async def _events(
         self, path: str, body: dict[str, Any], abort: str | None = None

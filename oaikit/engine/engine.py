@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+from oaikit import status_card
 from oaikit._loop import LoopThread
 from oaikit.backend import Backend, parse_answer
+from oaikit.engine import metrics
 from oaikit.engine.call import Message, http_scope
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, EngineStatus
@@ -44,6 +47,17 @@ class Engine(Backend):
     def status(self) -> EngineStatus:
         """The engine's state now."""
         return self._host.status()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """A card: model, device, state, requests, use of the KV cache, tokens per second."""
+        before, began = metrics.scheduler_figures(), time.monotonic()
+        time.sleep(status_card.RATE_OVER_S)
+        after = metrics.scheduler_figures()
+        rate = (after["generated_tokens"] - before["generated_tokens"]) / (time.monotonic() - began)
+        return status_card.bundle("Engine", {**self.status().as_dict(), **after}, rate)
+
+    def __repr__(self) -> str:
+        return f"Engine({self.status().model!r})"
 
     def close(self) -> None:
         """Stop the engine and free the device. Requests in flight end with an error."""

@@ -14,6 +14,7 @@ _FIGURES = {
     "vllm:num_requests_running": "running",
     "vllm:num_requests_waiting": "waiting",
     "vllm:kv_cache_usage_perc": "kv_cache_usage",
+    "vllm:generation_tokens": "generated_tokens",
 }
 
 
@@ -30,9 +31,11 @@ def exposition() -> bytes:
 
 
 def scheduler_figures() -> dict[str, float]:
-    """What vLLM's scheduler last said: ``running`` and ``waiting`` requests, ``kv_cache_usage`` from 0 to 1."""
+    """What vLLM's scheduler last said: ``running`` and ``waiting`` requests, ``kv_cache_usage`` from 0 to 1, and
+    ``generated_tokens`` since the process began."""
     figures = dict.fromkeys(_FIGURES.values(), 0.0)
     for family in _VLLMMetrics().collect():
         if family.name in _FIGURES:
-            figures[_FIGURES[family.name]] = sum(sample.value for sample in family.samples)
+            samples = (sample.value for sample in family.samples if not sample.name.endswith("_created"))
+            figures[_FIGURES[family.name]] = sum(samples)
     return figures

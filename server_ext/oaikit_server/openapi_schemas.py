@@ -270,6 +270,7 @@ def _engine() -> dict[str, Schema]:
         "running": _of("number", "Requests in vLLM's batch.", minimum=0),
         "waiting": _of("number", "Requests that wait in vLLM.", minimum=0),
         "kv_cache_usage": _of("number", minimum=0, maximum=1),
+        "generated_tokens": _of("number", minimum=0),
     }
     name = _of("string", minLength=1)
     asked = {
