@@ -122,7 +122,10 @@ def notebook(
 def show(opened: Notebook) -> None:
     """Load the page, anew if it was there, and wait for the kernel."""
     page, server = opened.page, opened.server
-    page.goto(f"{server.url}lab/workspaces/{opened.name[:8]}/tree/{opened.name}?token={server.token}", timeout=READY_MS)
+    page.goto(
+        f"{server.url}lab/workspaces/{opened.name[:8]}/tree/{opened.name}?token={server.token}",
+        timeout=READY_MS,
+    )
     page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=READY_MS)
     opened.wait_until_idle()
 
