@@ -158,6 +158,18 @@ def test_stop_keeps_what_has_come_and_frees_the_engine(chat: Chat, server: Serve
     assert chat.send("And?").usage.completion_tokens == 5
 
 
+def test_the_server_is_told_to_stop(chat: Chat, server: Server) -> None:
+    """What the browser does when the kernel is too busy to hear the command."""
+    chat.params.change(max_tokens=None, ignore_eos=True)
+    reply = chat.send("Hello", wait=False)
+    wait_until(lambda: len(shown(chat)["text"]) > 20, 60)
+    (token,) = document(chat)["stop"]["tokens"]
+    assert server.request("POST", "oaikit/api/abort", {"token": token}).json == {"aborted": 1}
+    wait_until_free(chat)
+    assert (shown(chat)["state"], shown(chat)["error"]) == ("stopped", None)
+    assert shown(chat)["text"] == reply.text == chat.messages[-1]["content"]
+
+
 def test_an_interrupt_stops_the_answer(chat: Chat) -> None:
     chat.params.change(max_tokens=None, ignore_eos=True)
     timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
