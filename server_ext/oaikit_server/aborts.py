@@ -35,7 +35,7 @@ class Aborts:
             raise InvalidRequestError(
                 f"the header {HEADER} must be 16 to 64 letters, digits, hyphens and underscores", param=HEADER
             )
-        entry = (key and key.id, abort)
+        entry = (key.id if key else None, abort)
         self._entered.setdefault(name, []).append(entry)
         try:
             yield
