@@ -43,7 +43,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "oaikit.reply",
         "oaikit.sampling",
     },
+    "oaikit.magic_text": {"oaikit.reply", "oaikit.transcript"},
     "oaikit.magics": {
+        "oaikit._loop",
+        "oaikit.magic_text",
         "oaikit.backend",
         "oaikit.connection",
         "oaikit.conversation",

@@ -126,12 +126,18 @@ def documented_methods(trees: list[ast.Module]) -> dict[str, set[str]]:
     }
 
 
+def is_setter(node: ast.stmt) -> bool:
+    """Whether it sets a property, whose getter has the docstring."""
+    decorators = getattr(node, "decorator_list", [])
+    return any(isinstance(each, ast.Attribute) and each.attr == "setter" for each in decorators)
+
+
 def undocumented(body: list[ast.stmt], prefix: str, inherited: dict[str, set[str]]) -> Iterator[str]:
     """Public functions and classes, and the public methods of these, that have no docstring and inherit none."""
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_":
             name = f"{prefix}.{node.name}"
-            if ast.get_docstring(node) is None:
+            if ast.get_docstring(node) is None and not is_setter(node):
                 yield name
             if isinstance(node, ast.ClassDef):
                 bases = [inherited.get(base.id, set()) for base in node.bases if isinstance(base, ast.Name)]

@@ -1,0 +1,218 @@
+"""What the magics do with text: names in a prompt filled in, answers shown in the form that was asked for."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.core.error import UsageError
+from IPython.display import display
+
+from oaikit.reply import Reply
+from oaikit.transcript import html_of, markdown_of
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+FORMS: Final = ("markdown", "code", "json", "math", "html", "text")
+
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}\n]+)\}")
+_FENCED = re.compile(r"^(```+|~~~+)[^\n`]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+# Nothing is fetched from anywhere; a sandbox without permissions lets no script run.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+_NO_VALUE: Final = object()
+
+
+# -- prompts -----------------------------------------------------------------------------------------------------------
+
+
+def interpolated(text: str, names: Mapping[str, Any]) -> str:
+    """Fill in ``{name}``, ``{name.attribute}`` and ``{name[index]}``; nothing is called.
+
+    ``{{`` and the ``}}`` that belongs to it are literal braces. All other braces stay as they are, so that JSON, code
+    and formulas need no care.
+    """
+    opened = 0
+
+    def fill(match: re.Match[str]) -> str:
+        nonlocal opened
+        if match[0] == "{{":
+            opened += 1
+            return "{"
+        if match[0] == "}}":
+            if not opened:
+                return "}}"
+            opened -= 1
+            return "}"
+        value = _looked_up(match[1], names)
+        return match[0] if value is _NO_VALUE else str(value)
+
+    return _BRACES.sub(fill, text)
+
+
+def _looked_up(source: str, names: Mapping[str, Any]) -> Any:
+    try:
+        return _value(ast.parse(source, mode="eval").body, names)
+    except (SyntaxError, ValueError, LookupError, AttributeError, TypeError):
+        return _NO_VALUE
+
+
+def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """The value of a name, an attribute or an item; LookupError for any other expression."""
+    match node:
+        case ast.Name(id=name):
+            return names[name]
+        case ast.Attribute(value=of, attr=name):
+            return getattr(_value(of, names), name)
+        case ast.Subscript(value=of, slice=index):
+            return _value(of, names)[_index(index, names)]
+    raise LookupError
+
+
+def _index(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Constant(value=str() | int() as value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
+            return -value
+    return _value(node, names)
+
+
+# -- schemas -----------------------------------------------------------------------------------------------------------
+
+
+class Schema:
+    """What an answer must be like: a pydantic model, a dataclass, or a JSON schema.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+
+    def __init__(self, name: str, value: Any) -> None:
+        self.name = name
+        self._adapter: Any = None
+        if isinstance(value, dict):
+            self._schema = value
+            return
+        is_class = isinstance(value, type)
+        if not is_class or not (dataclasses.is_dataclass(value) or hasattr(value, "model_json_schema")):
+            raise UsageError(f"--schema: {name} is no pydantic model, dataclass or JSON schema (dict)")
+        from pydantic import PydanticUserError, TypeAdapter
+        from pydantic.errors import PydanticSchemaGenerationError
+
+        try:
+            self._adapter = TypeAdapter(value)
+            self._schema = self._adapter.json_schema()
+        except (PydanticUserError, PydanticSchemaGenerationError, NameError) as exc:
+            raise UsageError(f"--schema: {name} has no JSON schema: {_first_line(exc)}") from None
+
+    def response_format(self) -> dict[str, Any]:
+        """The request's parameter."""
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", self.name)
+        return {"type": "json_schema", "json_schema": {"name": name, "schema": self._schema, "strict": True}}
+
+    def parse(self, text: str, finish_reason: str | None) -> Any:
+        """The object that an answer stands for.
+
+        Raises:
+            UsageError: it stands for none.
+        """
+        value = _json(text, finish_reason)
+        if self._adapter is None:
+            return value
+        try:
+            return self._adapter.validate_json(_unfenced(text))
+        except ValueError as exc:  # pydantic's ValidationError
+            errors = exc.errors() if hasattr(exc, "errors") else [{"loc": (), "msg": str(exc)}]
+            place = ".".join(map(str, errors[0]["loc"]))
+            said = f"{place}: {errors[0]['msg']}" if place else errors[0]["msg"]
+            raise UsageError(f"the answer is no {self.name}: {said}") from None
+
+
+def _json(text: str, finish_reason: str | None) -> Any:
+    try:
+        return json.loads(_unfenced(text))
+    except ValueError as exc:
+        cut = " (it was cut off by max_tokens)" if finish_reason == "length" else ""
+        raise UsageError(f"the answer is no JSON{cut}: {_first_line(exc)}") from None
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc).splitlines() or [type(exc).__name__])[0]
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+def show_as(form: str, reply: Reply, shell: InteractiveShell) -> None:
+    """Show a complete answer in a form, after it was streamed; of markdown only what the stream did not show.
+
+    Raises:
+        UsageError: the answer is no JSON, where that was asked for.
+    """
+    if form == "text" and not hasattr(shell, "kernel"):  # a terminal has printed the first as it is
+        form = "markdown"
+    texts = [choice.text for choice in reply.choices]
+    if form == "code":
+        shell.set_next_input("\n\n".join(map(code_of, texts)))
+    for number, choice in enumerate(reply.choices):
+        if form == "markdown" and number == 0:
+            continue
+        data = _bundle(form, choice.text, choice.finish_reason)
+        metadata = {"oaikit": {"model": reply.model}}
+        display(data, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
+
+
+def _bundle(form: str, text: str, finish_reason: str | None) -> dict[str, Any]:
+    """The MIME bundle of an answer. What it has of HTML is escaped or cannot do anything."""
+    match form:
+        case "markdown":
+            return {"text/plain": text, "text/markdown": markdown_of(text), "text/html": html_of(text)}
+        case "code":
+            return _preformatted(code_of(text))
+        case "json":
+            value = _json(text, finish_reason)
+            shown = _preformatted(json.dumps(value, indent=2, ensure_ascii=False))
+            return shown | ({"application/json": value} if isinstance(value, dict | list) else {})
+        case "math":
+            return {"text/plain": text, "text/latex": _latex(text)}
+        case "html":
+            return {"text/plain": text, "text/html": _frame(_unfenced(text))}
+    return {"text/plain": text}
+
+
+def code_of(text: str) -> str:
+    """What stands in the fences of an answer; all of it, where there are none."""
+    blocks = [match[2].rstrip("\n") for match in _FENCED.finditer(text)]
+    return "\n\n".join(blocks) or text.strip()
+
+
+def _unfenced(text: str) -> str:
+    """An answer that is JSON or HTML, without the fence that models like to put around it."""
+    match = _FENCED.search(text)
+    return match[2] if match and not text.lstrip().startswith(("{", "[", "<")) else text.strip()
+
+
+def _preformatted(text: str) -> dict[str, Any]:
+    return {"text/plain": text, "text/html": f"<pre><code>{escape(text)}</code></pre>"}
+
+
+def _latex(text: str) -> str:
+    """A formula, or text with formulas in it. No tag of HTML comes of it where a renderer does not escape."""
+    text = re.sub(r"<(?=[A-Za-z!/?])", "< ", text.strip())
+    has_formulas = "$" in text or "\\(" in text or "\\[" in text or "\\begin{" in text
+    return text if has_formulas else f"$\\displaystyle {text}$"
+
+
+def _frame(html: str) -> str:
+    page = (
+        f'<!doctype html><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">{html}'
+    )
+    style = "width:100%;height:24em;border:1px solid #8884;background:#fff"
+    return f'<iframe sandbox srcdoc="{escape(page)}" style="{style}"></iframe>'
