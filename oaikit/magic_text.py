@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.core.error import UsageError
 from IPython.display import display
 
+from oaikit.progress import in_kernel
 from oaikit.reply import Reply
 from oaikit.transcript import html_of, markdown_of
 
@@ -116,6 +117,15 @@ class Schema:
         name = re.sub(r"[^A-Za-z0-9_-]", "_", self.name)
         return {"type": "json_schema", "json_schema": {"name": name, "schema": self._schema, "strict": True}}
 
+    def parse_all(self, reply: Reply) -> Any:
+        """The object that the answer stands for; of several answers a list of them.
+
+        Raises:
+            UsageError: one stands for none.
+        """
+        found = [self.parse(choice.text, choice.finish_reason) for choice in reply.choices]
+        return found[0] if len(found) == 1 else found
+
     def parse(self, text: str, finish_reason: str | None) -> Any:
         """The object that an answer stands for.
 
@@ -155,7 +165,7 @@ def show_as(form: str, reply: Reply, shell: InteractiveShell) -> None:
     Raises:
         UsageError: the answer is no JSON, where that was asked for.
     """
-    if form == "text" and not hasattr(shell, "kernel"):  # a terminal has printed the first as it is
+    if form == "text" and not in_kernel():  # a terminal has printed the first as it is
         form = "markdown"
     texts = [choice.text for choice in reply.choices]
     if form == "code":

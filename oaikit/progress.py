@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 Show = Callable[[Mapping[str, Any] | None], None]
+
+
+def in_kernel() -> bool:
+    """Whether this runs in a kernel of Jupyter's, whose front end may show widgets."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")
 
 
 @contextmanager
@@ -21,7 +28,11 @@ def bar() -> Iterator[Show]:
         if progress is None:
             return
         if not shown:
-            from tqdm.auto import tqdm
+            # tqdm.auto alone takes any process that has imported ipykernel for a notebook, and prints nothing.
+            if in_kernel():
+                from tqdm.auto import tqdm
+            else:
+                from tqdm.std import tqdm
 
             shown.append(tqdm(bar_format="{desc}"))
         text = f"{progress['phase']} ({progress['phase_s']:.0f} s, loading for {progress['load_s']:.0f} s)"

@@ -6,7 +6,6 @@ widget stands a static display, which the widget hides while it lives.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from oaikit.backend import Backend
 from oaikit.connection import connect
 from oaikit.errors import InvalidRequestError, NotFoundError
+from oaikit.progress import in_kernel
 from oaikit.reply import Reply
 from oaikit.sampling import CHAT, COMPLETIONS, Endpoint
 
@@ -71,7 +71,7 @@ def stream(
 
 def show(asked: Sequence[Asked], *, wait: bool = True) -> list[Reply]:
     """Ask all at once, and show the answers in the way that fits the place; see `stream`."""
-    display = _show_in_notebook if _in_kernel() else _print
+    display = _show_in_notebook if _can_show_widgets() else _print
     return display(asked, wait)
 
 
@@ -144,10 +144,8 @@ def _shown(prompt: Any) -> str:
 # -- in a notebook -----------------------------------------------------------------------------------------------------
 
 
-def _in_kernel() -> bool:
-    """Whether this is a cell of a notebook, whose front end may show widgets."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is None or not hasattr(shell, "kernel"):
+def _can_show_widgets() -> bool:
+    if not in_kernel():
         return False
     try:
         import anywidget  # noqa: F401

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tqdm.std
 
 import oaikit as ok
 from oaikit.errors import EngineArgumentError, EngineFailedError, EngineStoppedError, PermissionDeniedError
@@ -21,12 +19,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield started
 
 
-def test_a_models_life(
-    empty: Server, model: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_models_life(empty: Server, model: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """One engine is started for all of this: it takes half a minute."""
-    # Another test may have made a kernel's shell of this process, and tqdm would draw its bar there.
-    monkeypatch.setitem(sys.modules, "tqdm.auto", tqdm.std)
     with ok.connect(empty.v1, api_key=empty.token) as llm:
         with pytest.raises(EngineStoppedError):
             llm.chat("Hello", max_tokens=1)
