@@ -208,20 +208,21 @@ async def parse_answer(
             data = line[5:].strip()
             if data == "[DONE]":
                 return
-            event = _decoded(data)
+            event = json_or_text(data)
             if not isinstance(event, dict):
                 raise EngineError(f"the stream has an event that is no JSON object: {data[:80]}")
             if "error" in event:
                 raise from_body(None, event)
             yield event
         raise EngineError("the stream ended before the answer was complete")
-    answer = _decoded("\n".join([line async for line in lines]))
+    answer = json_or_text("\n".join([line async for line in lines]))
     if status >= 400 or not isinstance(answer, dict):
         raise from_body(status, answer)
     yield answer
 
 
-def _decoded(text: str) -> Any:
+def json_or_text(text: str) -> Any:
+    """What the text says in JSON, or else the text itself."""
     try:
         return json.loads(text)
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import keyword
 import shlex
 from collections.abc import AsyncIterator, Mapping
@@ -15,7 +14,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from IPython.display import display
 
 from oaikit._loop import LoopThread
-from oaikit.backend import Backend, Stream
+from oaikit.backend import Backend, Stream, json_or_text
 from oaikit.connection import Connection, connect
 from oaikit.conversation import Conversation
 from oaikit.errors import InvalidRequestError
@@ -125,13 +124,13 @@ class OAIMagics(Magics):
             stream(messages, llm, **{name: value for name, value in body.items() if name != "messages"})
         except KeyboardInterrupt:
             if llm.replies and llm.replies[-1].text:
-                self._keep(options, conversation, llm.replies[-1], None if schema else llm.replies[-1])
+                self._go_on(options["chat"], conversation, llm.replies[-1])
+                if schema is None:
+                    self._assign(options["out"], llm.replies[-1])
             raise
         reply = llm.replies[-1]
-        self._keep(options, conversation, reply, None if schema else reply)
-        if schema is not None:
-            found = [schema.parse(choice.text, choice.finish_reason) for choice in reply.choices]
-            self._keep({**options, "chat": None}, conversation, reply, found[0] if len(found) == 1 else found)
+        self._go_on(options["chat"], conversation, reply)
+        self._assign(options["out"], reply if schema is None else schema.parse_all(reply))
         show_as(options["form"], reply, self._shell)
 
     def _schema(self, name: str | None, sampling: dict[str, Any]) -> Schema | None:
@@ -163,15 +162,16 @@ class OAIMagics(Magics):
         kept = {name: self._shell.user_ns[name] for name in ("In", "Out") if name in self._shell.user_ns}
         return interpolated(text, {**names, **kept})
 
-    def _keep(
-        self, options: Mapping[str, Any], conversation: Conversation, reply: Reply, out: object
-    ) -> None:
-        """Put the answer into the chat and the variable that were named."""
-        if options["chat"]:
+    def _go_on(self, chat: str | None, conversation: Conversation, reply: Reply) -> None:
+        """Put the answer into the chat that was named."""
+        if chat:
             conversation.add({"role": "assistant", "content": reply.text}, model=reply.model)
-            self.chats[options["chat"]] = conversation
-        if options["out"] and out is not None:
-            self._shell.user_ns[options["out"]] = out
+            self.chats[chat] = conversation
+
+    def _assign(self, name: str | None, value: object) -> None:
+        """Set the variable that was named."""
+        if name:
+            self._shell.user_ns[name] = value
 
 
 class _Heard(Backend):
@@ -266,7 +266,7 @@ def _words(line: str) -> list[str]:
 
 def _value(name: str, text: str) -> Any:
     """JSON, or else text; text too where the parameter wants some, as the user whose name is a number."""
-    if (value := _json_or_text(text)) == text:
+    if (value := json_or_text(text)) == text:
         return text
     check = parameters(CHAT)[name].check
     try:
@@ -279,19 +279,13 @@ def _value(name: str, text: str) -> Any:
     return value
 
 
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 def _checked(body: dict[str, Any]) -> dict[str, Any]:
     """The body, each of its values looked at. What its owner allows is the server's to say."""
     try:
-        return check_each(CHAT, {"model": "", **body}, allowed=parameters(CHAT))
+        checked = check_each(CHAT, {"model": "the server's", **body}, allowed=parameters(CHAT))
     except InvalidRequestError as exc:
         raise UsageError(str(exc)) from None
+    return {name: value for name, value in checked.items() if name in body}
 
 
 def _engine_argument(word: str) -> tuple[str, Any]:
@@ -299,4 +293,4 @@ def _engine_argument(word: str) -> tuple[str, Any]:
     name = name.lstrip("-").replace("-", "_")
     if not equals or not name.isidentifier():
         raise UsageError(f"%oai load takes ARGUMENT=VALUE after the name, not {word!r}")
-    return name, _json_or_text(value)
+    return name, json_or_text(value)

@@ -43,9 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "oaikit.reply",
         "oaikit.sampling",
     },
-    "oaikit.magic_text": {"oaikit.reply", "oaikit.transcript"},
+    "oaikit.magic_text": {"oaikit.reply"},
     "oaikit.magics": {
-        "oaikit._loop",
         "oaikit.magic_text",
         "oaikit.backend",
         "oaikit.connection",
