@@ -126,10 +126,9 @@ def documented_methods(trees: list[ast.Module]) -> dict[str, set[str]]:
     }
 
 
-def is_setter(node: ast.stmt) -> bool:
+def is_setter(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
     """Whether it sets a property, whose getter has the docstring."""
-    decorators = getattr(node, "decorator_list", [])
-    return any(isinstance(each, ast.Attribute) and each.attr == "setter" for each in decorators)
+    return any(isinstance(each, ast.Attribute) and each.attr == "setter" for each in node.decorator_list)
 
 
 def undocumented(body: list[ast.stmt], prefix: str, inherited: dict[str, set[str]]) -> Iterator[str]:
