@@ -14,12 +14,12 @@ import pytest
 import oaikit as ok
 from oaikit import demo
 from tests.harness import Server
-from tests.unit.test_demo import rows
+from tests.unit.test_demo import NOT_YET, rows
 from tools.demo_model import evaluate
 from tools.demo_model.corpus import mixture
 from tools.demo_model.corpus.common import Draw, Example
 
-CASES = 40  # of each skill; the card has 100
+CASES = 40  # of each skill; the card has 200
 WEATHER = {
     "type": "function",
     "function": {
@@ -60,7 +60,8 @@ def test_it_is_there_without_being_named_and_greets(llm: openai.OpenAI) -> None:
     assert llm.models.list().data[0].id == demo.NAME
 
 
-def test_a_tool_round_trip(llm: openai.OpenAI) -> None:
+def weather_in_lisbon(llm: openai.OpenAI) -> str:
+    """The answer at the end of a tool round trip, whose way there is checked."""
     asked: list[Any] = [{"role": "user", "content": "What is the weather in Lisbon?"}]
     choice = chat(llm, asked, tools=[WEATHER])
     assert choice.finish_reason == "tool_calls"
@@ -70,7 +71,17 @@ def test_a_tool_round_trip(llm: openai.OpenAI) -> None:
     result = {"role": "tool", "tool_call_id": call.id, "content": '{"temperature_c": 21, "sky": "sunny"}'}
     told = chat(llm, [*asked, choice.message.model_dump(exclude_none=True), result], tools=[WEATHER])
     assert told.finish_reason == "stop"
-    assert "21" in told.message.content
+    content: str = told.message.content
+    return content
+
+
+def test_a_tool_round_trip(llm: openai.OpenAI) -> None:
+    assert "21" in weather_in_lisbon(llm)
+
+
+@NOT_YET
+def test_a_tools_result_is_told_in_full(llm: openai.OpenAI) -> None:
+    assert "sunny" in weather_in_lisbon(llm)
 
 
 def test_without_a_fitting_tool_it_answers_plainly(llm: openai.OpenAI) -> None:
@@ -79,9 +90,24 @@ def test_without_a_fitting_tool_it_answers_plainly(llm: openai.OpenAI) -> None:
     assert not choice.message.tool_calls
 
 
-def test_reasoning(llm: openai.OpenAI) -> None:
+@NOT_YET
+def test_a_sum_needs_no_tool(llm: openai.OpenAI) -> None:
+    choice = chat(llm, "What is 3 + 4?", tools=[WEATHER])
+    assert not choice.message.tool_calls
+
+
+def think(llm: openai.OpenAI) -> Any:
     thinking = {"chat_template_kwargs": {"enable_thinking": True}}
-    message = chat(llm, "What is 38 + 45?", extra_body=thinking).message
+    return chat(llm, "What is 38 + 45?", extra_body=thinking).message
+
+
+@NOT_YET
+def test_reasoning_is_right(llm: openai.OpenAI) -> None:
+    assert "8 + 5 = 13" in think(llm).reasoning_content
+
+
+def test_reasoning(llm: openai.OpenAI) -> None:
+    message = think(llm)
     assert "So 38 + 45 = 83." in message.reasoning_content
     assert message.content.strip() == "83"
     plain = chat(llm, "What is 38 + 45?").message
