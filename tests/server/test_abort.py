@@ -17,7 +17,9 @@ LONG: dict[str, Any] = {"model": SERVED, "prompt": "The", "max_tokens": 1500, "i
 
 
 @pytest.fixture
-def name() -> str:
+def name(server: Server) -> str:
+    """For a request that is the only one: the engine may still be at the last test's."""
+    wait_until(lambda: running(server) == 0, 10, every=0.01)
     return uuid.uuid4().hex
 
 

@@ -163,4 +163,4 @@ def test_jupyter_answers_while_the_engine_works(server: Server, client: openai.O
         next(iter(stream))
         for _ in range(20):
             assert server.request("GET", "api").status == 200
-        assert server.status()["running"] == 1
+        assert server.status()["running"] >= 1  # the last test's may still be ending
