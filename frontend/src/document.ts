@@ -92,6 +92,10 @@ export class Store<T extends object> {
         this.appended = [];
         this.lost = false;
         this.changed();
+        this.keep();
+        break;
+      case "saved":
+        if (!this.lost) this.keep(); // else the snapshot that is asked for will be kept
         break;
       case "ops":
         this.follow(message.seq, message.ops);
@@ -116,6 +120,13 @@ export class Store<T extends object> {
       this.lost = true;
       this.model.send({ type: "snapshot" });
     }
+  }
+
+  /** Have a notebook that is saved now show this document: the kernel does not send it once more for that. */
+  private keep(): void {
+    this.model.off("change:document", this.take);
+    this.model.set("document", structuredClone(this.document));
+    this.model.on("change:document", this.take);
   }
 
   private take = (): void => {

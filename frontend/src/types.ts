@@ -11,11 +11,13 @@ export type Op =
 export type FromKernel =
   | { type: "ops"; seq: number; ops: Op[] }
   | { type: "snapshot"; seq: number; document: object }
+  | { type: "saved" }
   | { type: "result"; id: number; value: unknown; error: string | null }
   | { type: "maths"; code: string };
 
 export interface Model {
   get(name: string): any;
+  set(name: string, value: unknown): void;
   on(event: string, listener: (...args: any[]) => void): void;
   off(event: string, listener: (...args: any[]) => void): void;
   send(content: object): void;

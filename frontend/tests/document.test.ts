@@ -62,6 +62,24 @@ describe("the document", () => {
     expect(store.document.text).toBe("saved");
   });
 
+  it("gives the notebook its own copy at the end of a turn, and goes on following", () => {
+    const { model, store } = open();
+    model.says(ops(1, ["+", ["text"], "a"]));
+    model.says({ type: "saved" });
+    expect(model.get("document").text).toBe("a");
+    model.says(ops(2, ["+", "b"]));
+    expect([store.document.text, model.get("document").text]).toEqual(["ab", "a"]);
+  });
+
+  it("gives the notebook the snapshot if it had lost something at the end of a turn", () => {
+    const { model } = open();
+    model.says(ops(2, ["+", ["text"], "b"]));
+    model.says({ type: "saved" });
+    expect(model.get("document").text).toBe("");
+    model.says({ type: "snapshot", seq: 2, document: { ...start(), text: "ab" } });
+    expect(model.get("document").text).toBe("ab");
+  });
+
   it("draws once a frame", async () => {
     const { model, store } = open();
     let draws = 0;

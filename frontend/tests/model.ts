@@ -10,6 +10,10 @@ export class TestModel implements Model {
   get(name: string): any {
     return this.traits[name];
   }
+  set(name: string, value: unknown): void {
+    this.traits[name] = value;
+    for (const [event, listener] of this.listeners) if (event === `change:${name}`) listener();
+  }
   on(event: string, listener: (...args: any[]) => void): void {
     this.listeners.push([event, listener]);
   }
@@ -23,8 +27,7 @@ export class TestModel implements Model {
     for (const [event, listener] of this.listeners) if (event === "msg:custom") listener(message);
   }
   sets(document: object): void {
-    this.traits.document = document;
-    for (const [event, listener] of this.listeners) if (event === "change:document") listener();
+    this.set("document", document);
   }
   commands(name: string): any[] {
     return this.sent.filter((message) => message.type === "command" && message.name === name);

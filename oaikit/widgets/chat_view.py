@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -48,8 +47,7 @@ class ChatView(LiveWidget):
 
     def save(self) -> None:
         """The end of a turn: send what has changed, and have notebooks that are saved now show it."""
-        self.flush()
-        self.document = _to_be_saved(self.live.state)
+        super().save()
         self._refresh()
 
     def _refresh(self) -> None:
@@ -82,17 +80,6 @@ class ChatView(LiveWidget):
             "new": session.new,
         }
         return {name: _told(session, command) for name, command in named.items()}
-
-
-def _to_be_saved(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A document for readers without a kernel, which the browser is sent in every turn.
-
-    The controls are left out, as there is nothing to set, and images, which may be megabytes.
-    """
-    nodes = {
-        id: {**node, "images": []} if node.get("images") else node for id, node in state["nodes"].items()
-    }
-    return copy.deepcopy({**state, "nodes": nodes, "parameters": []})
 
 
 def _told(session: Session, command: Command) -> Command:

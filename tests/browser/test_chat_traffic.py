@@ -1,0 +1,47 @@
+"""3,000 tokens into the chat as fast as the engine makes them: what the browser is sent, and what it makes of it."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from playwright.sync_api import Browser
+
+from tests.browser.chatting import chat_page
+from tests.browser.lab import show
+from tests.harness import Server
+
+TURNS, TOKENS = 2, 1500
+MOST_BYTES = 60_000
+MOST_BYTES_PER_S = 5_000  # where the engine has a core to share, and the tokens come slowly
+SAY = f"""
+for _ in range({TURNS}):
+    chat.new()
+    chat.send("Tell me a story")
+"""
+TOLD = "import json; print(json.dumps(chat.messages[-1]['content']))"
+
+
+def test_three_thousand_tokens(browser: Browser, server: Server) -> None:
+    options = f"max_tokens={TOKENS}, min_tokens={TOKENS}, ignore_eos=True"
+    with chat_page(browser, server, options, SAY, TOLD) as page:
+        received: list[int] = []
+        # Playwright tells of sockets when they open: a reloaded page opens the kernel's anew.
+        page.notebook.page.on(
+            "websocket",
+            lambda socket: socket.on("framereceived", lambda payload: received.append(len(payload))),
+        )
+        page.notebook.save()
+        show(page.notebook)
+        page.part("input").wait_for(timeout=60_000)
+        page.notebook.page.wait_for_timeout(1000)
+        received.clear()
+        began = time.monotonic()
+        page.notebook.run(1)
+        page.wait()
+        seconds = time.monotonic() - began
+        told = json.loads(page.python(2))
+        assert " ".join(page.text().split()) == " ".join(told.split())
+        assert f"{TOKENS} tokens" in page.part("numbers").last.inner_text()
+        print(f"{sum(received)} bytes in {len(received)} messages and {seconds:.1f} s")
+        assert sum(received) <= max(MOST_BYTES, MOST_BYTES_PER_S * seconds)
