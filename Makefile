@@ -20,6 +20,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp-$(HARDWARE)
 NODE := tests/server/node
 NODE_STAMP := $(NODE)/node_modules/.stamp
+# What kernels differ in: the oldest that is supported, one with subshells, and the newest, which the environment has.
+IPYKERNELS ?= 6.31.0 7.3.0
+KERNEL_TESTS := $(patsubst %,tests/server/test_%.py,chat magics replies stream_display) tests/notebooks
 FRONTEND := frontend
 FRONTEND_STAMP := $(FRONTEND)/node_modules/.stamp
 CONFIG := server_ext/jupyter-config/server-config/oaikit_server.json
@@ -27,7 +30,7 @@ CONFIG := server_ext/jupyter-config/server-config/oaikit_server.json
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test frontend frontend-test chromium bench demo-model demo-model-eval lint format clean
+.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench demo-model demo-model-eval lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +40,13 @@ lab: $(STAMP) ## JupyterLab with an engine (MODEL=name or path, LAB_ARGS=more op
 
 test: $(STAMP) $(NODE_STAMP) chromium frontend-test ## run the tests (ARGS=options and paths for pytest)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-ipykernels: $(STAMP) ## the tests of the notebook side with older kernels (IPYKERNELS="6.31.0 7.3.0")
+	@for version in $(IPYKERNELS); do \
+		$(BIN)/python -m pip install -q --no-deps --upgrade --target build/ipykernel-$$version ipykernel==$$version && \
+		echo "with ipykernel $$version" && \
+		PYTHONPATH=$(CURDIR)/build/ipykernel-$$version $(BIN)/python -m pytest $(KERNEL_TESTS) $(ARGS) || exit 1; \
+	done
 
 frontend: $(FRONTEND_STAMP) ## build the widgets' front end into oaikit/widgets/static (needs Node)
 	cd $(FRONTEND) && npm run --silent build

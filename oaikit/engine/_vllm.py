@@ -11,12 +11,14 @@ import gc
 import logging
 import multiprocessing
 import threading
+import typing
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+import pydantic
 import vllm
 from vllm.config import VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
@@ -104,17 +106,33 @@ def parse_arguments(model: str, options: Mapping[str, Any]) -> Namespace:
     """vLLM's arguments for a model: its own defaults, oaikit's for a CPU, and over both the user's options.
 
     Raises:
-        EngineArgumentError: an option has a name that vLLM does not know, or one of vLLM's own HTTP server.
+        EngineArgumentError: an option has a name that vLLM does not know, or one of vLLM's own HTTP server; or it is
+            a dict that is no such configuration.
     """
     args: Namespace = make_arg_parser(FlexibleArgumentParser()).parse_args([])
     names = set(vars(args)) | {field.name for field in dataclasses.fields(AsyncEngineArgs)}
     _check_names(options, {name for name in names - _HTTP_SERVER_ARGUMENTS if not name.startswith("_")})
     defaults = CPU_DEFAULTS if current_platform.is_cpu() else {}
     for name, value in {**SAFE_DEFAULTS, **defaults, **options, "model": model}.items():
-        setattr(args, name, value)
+        setattr(args, name, _configuration(name, value))
     if isinstance(args.served_model_name, str):
         args.served_model_name = [args.served_model_name]
     return args
+
+
+def _configuration(name: str, value: Any) -> Any:
+    """A dict as the configuration that the argument takes, as vLLM's command line reads its JSON; else the value."""
+    kinds = {field.name: field.type for field in dataclasses.fields(AsyncEngineArgs)}
+    kind = kinds.get(name)
+    made = next((each for each in typing.get_args(kind) or (kind,) if dataclasses.is_dataclass(each)), None)
+    if not isinstance(value, Mapping) or not isinstance(made, type):
+        return value
+    try:
+        return made(**value)
+    except (TypeError, ValueError) as exc:
+        wrong = exc.errors() if isinstance(exc, pydantic.ValidationError) else []
+        told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in wrong) or str(exc)
+        raise EngineArgumentError(f"engine argument {name!r}: {told}", param=name) from exc
 
 
 def _check_names(options: Mapping[str, Any], known: set[str]) -> None:
@@ -167,6 +185,7 @@ class RunningEngine:
             "served_names": self.served_names,
             "max_model_len": model.max_model_len,
             "max_logprobs": model.max_logprobs,
+            "accepts_images": model.is_multimodal_model,
             "generation_config": model.get_diff_sampling_param(),
         }
 

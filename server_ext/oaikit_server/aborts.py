@@ -15,7 +15,7 @@ from oaikit_server.keys import Key
 HEADER = "X-OAIKit-Abort"
 """The request's header with its name."""
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
+NAME = re.compile(r"^[A-Za-z0-9_-]{16,64}$", re.ASCII)
 
 
 class Aborts:
@@ -31,7 +31,7 @@ class Aborts:
         Raises:
             InvalidRequestError: nothing can be called so.
         """
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise InvalidRequestError(
                 f"the header {HEADER} must be 16 to 64 letters, digits, hyphens and underscores", param=HEADER
             )

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from oaikit import demo, errors
 from oaikit.sampling import CHAT, COMPLETIONS, Endpoint, Limits
+from oaikit_server.aborts import HEADER, NAME
 from oaikit_server.keys import Scope
 from oaikit_server.openapi_schemas import Schema, key_id, ref, schemas
 
@@ -125,8 +126,14 @@ def _generation(operation_id: str, summary: str, endpoint: Endpoint, *statuses: 
         "text/event-stream": {"schema": event, "example": f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n"},
         "application/x-ndjson": {"schema": line, "example": f"{json.dumps([chunk])}\n"},
     }
+    abort = {
+        "name": HEADER,
+        "in": "header",
+        "description": "A name made up for this request, by which `api/abort` can end it.",
+        "schema": {"type": "string", "pattern": NAME.pattern},
+    }
     told = "The answer. With `stream`, events; or lines, if the server's owner has set RAW_OPENAI_OUTPUT=0."
-    return _operation(
+    operation = _operation(
         operation_id,
         summary,
         _answer(200, told, content, "x-oaikit-warning", "x-oaikit-max-tokens"),
@@ -136,6 +143,7 @@ def _generation(operation_id: str, summary: str, endpoint: Endpoint, *statuses: 
         more="What may not be together is not in the schema: such a request gets a 400 that says so. The server's "
         "owner may have set other defaults, and the engine has limits of its own; `api/explain` shows what counts.",
     )
+    return {**operation, "parameters": [abort]}
 
 
 def _engine() -> dict[str, Any]:

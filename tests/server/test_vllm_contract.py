@@ -29,6 +29,7 @@ USED = [
         "init_app_state",
         ("engine_client", "state", "args", "supported_tasks"),
     ),
+    ("vllm.config.model", "ModelConfig.is_multimodal_model", None),
     ("vllm.entrypoints.launchers.app", "build_app", ("args", "supported_tasks", "model_config")),
     ("vllm.entrypoints.launchers.cli_args", "make_arg_parser", ("parser",)),
     ("vllm.entrypoints.launchers.launcher", "validate_api_server_args", ("args",)),
@@ -108,6 +109,27 @@ def test_the_arguments_that_jupyter_replaces_are_vllms() -> None:
     names = set(vars(make_arg_parser(FlexibleArgumentParser()).parse_args([])))
     gone = _vllm._HTTP_SERVER_ARGUMENTS - names
     assert not gone
+
+
+def test_a_dict_is_the_configuration_that_an_argument_takes() -> None:
+    """AsyncEngineArgs makes some of them of dicts, and fails on the others at the start of the engine."""
+    from oaikit.engine import _vllm
+    from oaikit.errors import EngineArgumentError
+
+    given = {
+        "structured_outputs_config": {"reasoning_parser": "qwen3"},
+        "pooler_config": {"use_activation": True},
+        "kv_transfer_config": {"kv_role": "kv_both", "kv_connector": "x"},
+        "speculative_config": {"method": "ngram"},
+        "mm_processor_kwargs": {"size": 3},
+    }
+    args = _vllm.parse_arguments("m", given)
+    assert args.structured_outputs_config.reasoning_parser == "qwen3"
+    assert args.pooler_config.use_activation is True
+    assert args.kv_transfer_config.kv_role == "kv_both"
+    assert (args.speculative_config, args.mm_processor_kwargs) == ({"method": "ngram"}, {"size": 3})
+    with pytest.raises(EngineArgumentError, match=r"structured_outputs_config.*no_such"):
+        _vllm.parse_arguments("m", {"structured_outputs_config": {"no_such": 1}})
 
 
 def test_vllm_logs_what_the_phases_are_read_from() -> None:
