@@ -32,6 +32,15 @@ class LoopThread:
         """Run a coroutine there; callable from any thread."""
         return asyncio.run_coroutine_threadsafe(work, self._start())
 
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine there and wait for it; whoever interrupts the waiting cancels it."""
+        future = self.submit(work)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function there; callable from any thread."""
         self._start().call_soon_threadsafe(function, *args)

@@ -121,11 +121,11 @@ class Connection(Backend):
     @property
     def model(self) -> str:
         """The model that is asked unless a call names another: the one given, else the first that is listed."""
-        return _CLIENTS.submit(self._default_model()).result()
+        return _CLIENTS.run(self._default_model())
 
     def models(self) -> list[str]:
         """The names that the server lists."""
-        return _CLIENTS.submit(self._models()).result()
+        return _CLIENTS.run(self._models())
 
     def status(self) -> dict[str, Any]:
         """The engine's state, as ``oaikit/api/status`` gives it (state, model, device, progress, error, …).
@@ -133,7 +133,7 @@ class Connection(Backend):
         Raises:
             NotFoundError: the server is not one of oaikit's.
         """
-        return _CLIENTS.submit(self._get_api("status")).result()
+        return _CLIENTS.run(self._get_api("status"))
 
     async def amodels(self) -> list[str]:
         """`models`, awaited."""
@@ -160,7 +160,7 @@ class Connection(Backend):
             EngineArgumentError: vLLM has no argument of that name.
             EngineFailedError: vLLM could not start; the message has the cause.
         """
-        return _CLIENTS.submit(self._load(model, engine_args, wait)).result()
+        return _CLIENTS.run(self._load(model, engine_args, wait))
 
     async def aload(self, model: str, *, wait: bool = True, **engine_args: Any) -> dict[str, Any]:
         """`load`, awaited."""
@@ -168,7 +168,7 @@ class Connection(Backend):
 
     def unload(self) -> dict[str, Any]:
         """Stop the engine and free the device, until somebody loads a model; see `load` for who may."""
-        return _CLIENTS.submit(self._post_api("unload", {})).result()
+        return _CLIENTS.run(self._post_api("unload", {}))
 
     async def aunload(self) -> dict[str, Any]:
         """`unload`, awaited."""
@@ -176,7 +176,7 @@ class Connection(Backend):
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """A card: model, device, state, requests, use of the KV cache, tokens per second."""
-        return status_card.bundle(self.url, *_CLIENTS.submit(self._for_card()).result())
+        return status_card.bundle(self.url, *_CLIENTS.run(self._for_card()))
 
     def close(self) -> None:
         """Close the connections that are kept open. The next call opens others."""
@@ -234,10 +234,9 @@ class Connection(Backend):
         except OpenAIError as exc:
             raise self._translate(exc) from exc
 
-    async def _get_api(self, name: str, timeout_s: float | None = None) -> dict[str, Any]:
-        options: Any = {} if timeout_s is None else {"timeout": timeout_s}
-        client = self._client if timeout_s is None else self._client.with_options(max_retries=0)
-        return await self._api(client.get(self._api_url(name), cast_to=object, options=options))
+    async def _get_api(self, name: str, *, retry: bool = True) -> dict[str, Any]:
+        client = self._client if retry else self._client.with_options(max_retries=0)
+        return await self._api(client.get(self._api_url(name), cast_to=object))
 
     async def _post_api(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         return await self._api(self._client.post(self._api_url(name), cast_to=object, body=body))
@@ -268,19 +267,23 @@ class Connection(Backend):
         return status
 
     async def _for_card(self) -> tuple[dict[str, Any], float | None]:
-        """The status, and tokens per second; what went wrong in its place."""
+        """The status, and tokens per second; what went wrong in its place. It does not keep a notebook waiting."""
+        before: dict[str, Any] = {}
         try:
-            before, began = await self._get_api("status", _CARD_S), time.monotonic()
-            if before["state"] != "ready" or "generated_tokens" not in before:
-                return before, None
-            await asyncio.sleep(status_card.RATE_OVER_S)
-            after = await self._get_api("status", _CARD_S)
+            async with asyncio.timeout(_CARD_S):
+                before, began = await self._get_api("status", retry=False), time.monotonic()
+                if before["state"] != "ready" or "generated_tokens" not in before:
+                    return before, None
+                await asyncio.sleep(status_card.RATE_OVER_S)
+                after = await self._get_api("status", retry=False)
             generated = after["generated_tokens"] - before["generated_tokens"]
             return after, generated / (time.monotonic() - began)
+        except TimeoutError:
+            return before or {"error": f"no answer within {_CARD_S:g} s"}, None
         except NotFoundError:
             return {"state": "not a server of oaikit's"}, None
         except OAIKitError as exc:
-            return {"error": str(exc)}, None
+            return before or {"error": str(exc)}, None
 
     async def _events(
         self, path: str, body: dict[str, Any], abort: str | None = None
