@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from oaikit.conversation import Conversation as Conversation
     from oaikit.engine.engine import Engine as Engine
     from oaikit.errors import OAIKitError as OAIKitError
+    from oaikit.experiments.oneoff import compare as compare
+    from oaikit.experiments.results import open_sweep as open_sweep
+    from oaikit.experiments.scoring import contains as contains
+    from oaikit.experiments.scoring import exact as exact
+    from oaikit.experiments.scoring import judge as judge
+    from oaikit.experiments.scoring import regex as regex
+    from oaikit.experiments.space import grid as grid
+    from oaikit.experiments.space import named as named
+    from oaikit.experiments.space import zip as zip
+    from oaikit.experiments.sweep import Sweep as Sweep
     from oaikit.reply import Delta as Delta
     from oaikit.reply import Reply as Reply
     from oaikit.reply import Token as Token
@@ -33,11 +43,21 @@ _HOME = {
     "Engine": "oaikit.engine.engine",
     "OAIKitError": "oaikit.errors",
     "Reply": "oaikit.reply",
+    "Sweep": "oaikit.experiments.sweep",
     "Token": "oaikit.reply",
     "Usage": "oaikit.reply",
+    "compare": "oaikit.experiments.oneoff",
     "connect": "oaikit.connection",
+    "contains": "oaikit.experiments.scoring",
+    "exact": "oaikit.experiments.scoring",
+    "grid": "oaikit.experiments.space",
+    "judge": "oaikit.experiments.scoring",
     "load_ipython_extension": "oaikit.magics",  # which ``%load_ext oaikit`` calls
+    "named": "oaikit.experiments.space",
+    "open_sweep": "oaikit.experiments.results",
+    "regex": "oaikit.experiments.scoring",
     "stream": "oaikit.widgets.stream_view",
+    "zip": "oaikit.experiments.space",
 }
 
 __all__ = [
@@ -49,10 +69,20 @@ __all__ = [
     "Engine",
     "OAIKitError",
     "Reply",
+    "Sweep",
     "Token",
     "Usage",
+    "compare",
     "connect",
+    "contains",
+    "exact",
+    "grid",
+    "judge",
+    "named",
+    "open_sweep",
+    "regex",
     "stream",
+    "zip",
 ]
 
 

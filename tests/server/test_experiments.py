@@ -234,7 +234,6 @@ def test_one_offs(llm: Connection) -> None:
 
 
 def test_tuning_finds_the_optimum_and_asks_no_cell_twice(llm: Connection, tmp_path: Any) -> None:
-    pytest.importorskip("optuna")
 
     def near(text: str, temperature: float, top_k: int) -> float:
         return -((temperature - 0.7) ** 2) - abs(top_k - 20) / 100

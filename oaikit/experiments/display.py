@@ -1,0 +1,155 @@
+"""What results look like: tables as HTML, texts with their differences marked. Nothing in it runs in the browser."""
+
+from __future__ import annotations
+
+import difflib
+import html
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from oaikit.experiments.tables import interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas.io.formats.style import Styler
+
+_LOW, _HIGH = (247, 251, 255), (66, 146, 198)  # of matplotlib's "Blues", light enough for black text
+
+
+def heatmap(df: pd.DataFrame, index: str, columns: str, value: str) -> Styler:
+    """A table of means with intervals, coloured by the mean. Its ``.data`` has the means."""
+    import pandas as pd
+
+    groups = {
+        keys: interval(rows, value)
+        for keys, rows in df.groupby([index, columns], observed=True, dropna=False, sort=False)
+    }
+    means = _wide({keys: found[value] for keys, found in groups.items()}, index, columns)
+    texts = _wide({keys: interval_text(found, value) for keys, found in groups.items()}, index, columns)
+    low, high = float(np.nanmin(means.to_numpy())), float(np.nanmax(means.to_numpy()))
+    styler = means.style.set_caption(f"{value}, mean with a 95 % interval over items")
+    styler.apply(lambda _: means.map(lambda mean: _colour(mean, low, high)), axis=None)
+    # Styler formats value by value: each has a text of its own.
+    for column in means.columns:
+        for row in means.index:
+            text = str(texts.loc[row, column]) if (row, column) in groups else "–"
+            styler.format(partial(_text, text), subset=pd.IndexSlice[[row], [column]])
+    return styler
+
+
+def _wide(values: dict[Any, Any], index: str, columns: str) -> pd.DataFrame:
+    """A table of what belongs to pairs of an index and a column, in the order in which they come."""
+    import pandas as pd
+
+    rows, heads = ([*dict.fromkeys(keys[place] for keys in values)] for place in (0, 1))
+    body = [[values.get((row, head)) for head in heads] for row in rows]
+    return pd.DataFrame(body, pd.Index(rows, name=index), pd.Index(heads, name=columns))
+
+
+def _text(text: str, _: object) -> str:
+    return text
+
+
+def interval_text(found: dict[str, float], value: str) -> str:
+    """``0.73 [0.61, 0.83]``."""
+    mean, low, high = found[value], found[f"{value}_low"], found[f"{value}_high"]
+    if math.isnan(mean):
+        return "–"
+    return f"{mean:.3g}" if math.isnan(low) else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def _colour(value: float, low: float, high: float) -> str:
+    if math.isnan(value):
+        return ""
+    share = 0.0 if high == low else (value - low) / (high - low)
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(_LOW, _HIGH, strict=True))
+    return f"background-color: rgb({red}, {green}, {blue}); color: black"
+
+
+# -- differences -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Texts side by side, each with what differs from the first marked: in colour, and with underlines and strokes."""
+
+    labels: Sequence[str]
+    texts: Sequence[str]
+    caption: str = ""
+
+    def _repr_html_(self) -> str:
+        base, *others = self.texts
+        shown = [html.escape(base), *(marked(base, text) for text in others)]
+        columns = "".join(
+            f'<td style="vertical-align: top; text-align: left; white-space: pre-wrap; min-width: 12em">{text}</td>'
+            for text in shown
+        )
+        heads = "".join(f'<th style="text-align: left">{html.escape(label)}</th>' for label in self.labels)
+        caption = f"<caption>{html.escape(self.caption)}</caption>"
+        return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody><tr>{columns}</tr></tbody></table>"
+
+    def __repr__(self) -> str:
+        base, *others = self.texts
+        lines = [f"--- {self.labels[0]}", base]
+        for label, text in zip(self.labels[1:], others, strict=True):
+            lines += [f"--- {label}", _bracketed(base, text)]
+        return "\n".join(lines)
+
+
+def marked(base: str, text: str) -> str:
+    """A text in HTML: words that the base lacks in ``<ins>``, words of the base that it lacks in ``<del>``."""
+    pieces = []
+    for lost, found, same in _differences(base, text):
+        if same:
+            pieces.append(html.escape(found))
+            continue
+        pieces.append(f"<del>{html.escape(lost)}</del>" if lost else "")
+        pieces.append(f"<ins>{html.escape(found)}</ins>" if found else "")
+    return "".join(pieces)
+
+
+def _bracketed(base: str, text: str) -> str:
+    """The same for a terminal: ``[-lost-]{+found+}``, as ``git diff --word-diff`` has it."""
+    return "".join(
+        found if same else (f"[-{lost}-]" if lost else "") + (f"{{+{found}+}}" if found else "")
+        for lost, found, same in _differences(base, text)
+    )
+
+
+def _differences(base: str, text: str) -> list[tuple[str, str, bool]]:
+    """Pieces of the base and of the text, and whether they are the same."""
+    one, two = (re.findall(r"\s+|\w+|[^\w\s]", each) for each in (base, text))
+    matcher = difflib.SequenceMatcher(None, one, two, autojunk=False)
+    return [
+        ("".join(one[a:b]), "".join(two[c:d]), tag == "equal") for tag, a, b, c, d in matcher.get_opcodes()
+    ]
+
+
+# -- a page ------------------------------------------------------------------------------------------------------------
+
+
+def page(title: str, sections: Sequence[tuple[str, str]]) -> str:
+    """A page that needs nothing else: a title, and sections of a heading and HTML."""
+    body = "".join(f"<h2>{html.escape(heading)}</h2>\n{content}\n" for heading, content in sections)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        "<style>body { font-family: sans-serif; margin: 2em } table { border-collapse: collapse } "
+        "td, th { border: 1px solid #bbb; padding: 0.2em 0.5em; text-align: left; vertical-align: top; "
+        "white-space: pre-wrap }</style></head>\n"
+        f"<body><h1>{html.escape(title)}</h1>\n{body}</body></html>\n"
+    )
+
+
+def pairs(values: dict[str, Any]) -> str:
+    """A table of names and values."""
+    rows = "".join(
+        f"<tr><th>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>"
+        for name, value in values.items()
+    )
+    return f"<table>{rows}</table>"

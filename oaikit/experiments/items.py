@@ -1,0 +1,93 @@
+"""What the model is asked about: the rows of the data, or prompts and conversations that are given as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from oaikit.errors import InvalidRequestError
+from oaikit.experiments.columns import RESERVED
+from oaikit.experiments.templates import fields_of
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that is asked about: its name in tables and its data.
+
+    ``prompt`` is what is asked, a text or messages, where that is given as it is and no template is filled in.
+    """
+
+    id: Any
+    data: Mapping[str, Any] = field(default_factory=dict)
+    prompt: Any = None
+
+
+def items_of(data: Any, prompts: Iterable[Any] | None) -> list[Item]:
+    """The items of a DataFrame or of anything that makes one, of a list of prompts, or a single one without data.
+
+    Raises:
+        InvalidRequestError: there are none, two have the same name, or a column has a name of the results'.
+    """
+    if data is not None and prompts is not None:
+        raise InvalidRequestError(
+            'give data with prompt="… {column} …", or prompts=[…] as they are, not both', param="prompts"
+        )
+    if prompts is not None:
+        if isinstance(prompts, str):
+            raise InvalidRequestError("prompts is a list; one prompt is prompt=…", param="prompts")
+        items = [Item(index, {}, prompt) for index, prompt in enumerate(prompts)]
+    else:
+        items = [Item(0)] if data is None else _rows(data)
+    if not items:
+        raise InvalidRequestError("there is nothing to ask about: the data has no rows", param="data")
+    return items
+
+
+def check_filled(items: Sequence[Item], templates: Iterable[Any], others: Iterable[str]) -> None:
+    """See that every item has a value for every name in the templates; ``others`` are known from elsewhere.
+
+    Raises:
+        InvalidRequestError: a name is unknown, or an item has no value for it.
+    """
+    known = [*items[0].data, *others]
+    for name in dict.fromkeys(name for template in templates for name in fields_of(template)):
+        if name not in known:
+            there = f"there are {', '.join(known)}" if known else "there is no data"
+            raise InvalidRequestError(
+                f"the prompt has {{{name}}}, and neither the data nor the axes have {name!r}; {there}. "
+                "Write {{ and }} for braces that are meant as such",
+                param="prompt",
+            )
+        if name in items[0].data:
+            _check_present(items, name)
+
+
+def _check_present(items: Iterable[Item], name: str) -> None:
+    for item in items:
+        value = item.data[name]
+        if value is None or value != value:  # nan is the value that differs from itself
+            raise InvalidRequestError(
+                f"the prompt has {{{name}}}, and row {item.id!r} of the data has no value there: drop or fill it",
+                param="data",
+            )
+
+
+def _rows(data: Any) -> list[Item]:
+    import pandas as pd
+
+    frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
+    if not frame.index.is_unique:
+        twice = frame.index[frame.index.duplicated()].tolist()[0]
+        raise InvalidRequestError(
+            f"the data's index has {twice!r} twice, and items are told apart by it: give data.reset_index(drop=True)",
+            param="data",
+        )
+    names = [str(name) for name in frame.columns]
+    if taken := sorted(RESERVED.intersection(names)):
+        raise InvalidRequestError(
+            f"the data has a column {taken[0]!r}, which is a column of the results: rename it", param="data"
+        )
+    ids, columns = frame.index.tolist(), [frame[name].tolist() for name in frame.columns]
+    records = zip(*columns, strict=True) if columns else ([()] * len(ids))
+    return [Item(id, dict(zip(names, row, strict=True))) for id, row in zip(ids, records, strict=True)]

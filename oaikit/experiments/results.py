@@ -1,0 +1,238 @@
+"""What a sweep found, read from its store: tables, comparisons, differences, exports. The model isn't needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oaikit.errors import InvalidRequestError
+from oaikit.experiments import display, tables
+from oaikit.experiments.diversity import diversity
+from oaikit.experiments.statistics import Comparison, compare
+from oaikit.experiments.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas.io.formats.style import Styler
+
+    from oaikit.experiments.plots import Plots
+
+_ROWS_OF_PAGE = 1_000
+
+
+def open_sweep(path: str | Path, sweep: str | None = None) -> Results:
+    """The results of a sweep in a store, from any process; the model isn't needed, nor what made them.
+
+    Parameters: the file, and the sweep's id (`Results.id`) where the file has several (default: the one that was run
+    last).
+
+    Raises:
+        InvalidRequestError: there is no such file or sweep, or it is no store, or one of another version.
+    """
+    if not Path(path).expanduser().is_file():
+        raise InvalidRequestError(f"there is no store at {path}", param="path")
+    store = Store(path)
+    known = store.sweeps()
+    if not known or (sweep is not None and sweep not in known):
+        there = ", ".join(known) or "none"
+        raise InvalidRequestError(f"the store has no such sweep that was run; it has {there}", param="sweep")
+    return Results(store, sweep or known[-1])
+
+
+class Results:
+    """What a sweep found. `Sweep` is one of these; `open_sweep` makes one from a file."""
+
+    def __init__(self, store: Store, sweep: str) -> None:
+        self._store_, self._sweep_ = store, sweep
+
+    @property
+    def _store(self) -> Store:
+        return self._store_
+
+    @property
+    def id(self) -> str:
+        """What the sweep is called in its store."""
+        return self._sweep_
+
+    def _spec(self) -> Mapping[str, Any]:
+        """What the sweep is, as the store keeps it."""
+        return self._store.load_sweep(self.id)
+
+    def __repr__(self) -> str:
+        spec = self._spec()
+        cells, items, n = len(spec["cells"]), len(spec["items"]), spec["n"]
+        return f"{type(self).__name__}({cells} cells × {items} items × {n}: {cells * items * n} rows)"
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """One row per replicate that has been executed.
+
+        Columns: the axes (numbers, or categories by their names), ``item`` and the data's columns, ``replicate``,
+        ``seed``, ``prompt`` (as it was filled in), ``text``, ``finish_reason``, ``prompt_tokens``,
+        ``completion_tokens``, ``latency_s`` and ``ttft_s`` (seconds, of the request; in throughput mode the replicates
+        of one share it, and there is no ``ttft_s``), ``tokens_per_s``, ``mean_logprob`` (nats; with
+        ``logprobs=True``), the scores, ``error``, ``cached`` (made by an earlier run), ``shared`` (shows an execution
+        that a row above shows already), ``mode``, ``run``, ``cell``, ``key``. ``df.attrs`` has the units and what the
+        results were made by. Where an answer has them also ``reasoning`` and ``tool_calls`` (JSON).
+        """
+        return tables.rows_of(self._store, self.id, self._spec())
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """One row per cell.
+
+        Columns: the axes, ``cell``, ``rows``, ``items``, ``errors``, for each score its mean over the items and the
+        95 % interval of that (``exact``, ``exact_low``, ``exact_high``; see `statistics.mean_of`), and the means of
+        the metrics. A row that repeats an execution of its cell is counted in ``rows`` and nowhere else.
+        """
+        return tables.cells_of(self.df)
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """What went wrong, the commonest first; the next `Sweep.run` tries it again. Columns: ``error``, ``rows``."""
+        counts = self.df["error"].value_counts()
+        return counts.rename_axis("error").reset_index(name="rows")
+
+    def pivot(self, index: str, columns: str, value: str | None = None) -> Styler:
+        """Means with intervals, one axis down and one across, coloured by the mean; ``.data`` has the bare means.
+
+        Parameters: two axes, and a score or a metric (default: the first score).
+
+        Raises:
+            InvalidRequestError: there is no such axis or value.
+        """
+        df = self._one_mode()
+        for axis in (index, columns):
+            tables.check_axis(df, axis)
+        return display.heatmap(
+            tables.executed(df), index, columns, tables.value_name(df.attrs["scores"], value)
+        )
+
+    def compare(self, *, value: str | None = None, **axis: tuple[Any, Any]) -> Comparison:
+        """Whether one setting differs from another: ``sw.compare(temperature=(0, 0.8), value="exact")``.
+
+        Only cells that have a counterpart are compared, alike on all other axes; differences are taken item by item
+        (see `statistics.compare`).
+
+        Parameters: one axis with two of its values, and a score or a metric (default: the first score).
+
+        Raises:
+            InvalidRequestError: not one axis with two values, no such value, or fewer than two items have both.
+        """
+        if len(axis) != 1:
+            raise InvalidRequestError("compare takes one axis with two values: temperature=(0, 0.8)")
+        ((name, values),) = axis.items()
+        if not isinstance(values, tuple | list) or len(values) != 2:
+            raise InvalidRequestError(f"{name} takes two values to compare: {name}=(a, b)", param=name)
+        df = self._one_mode()
+        value = tables.value_name(df.attrs["scores"], value)
+        a, b = (_of_others(tables.chosen(tables.executed(df), name, each), name, df) for each in values)
+        both = set(a["_others"]) & set(b["_others"])
+        a, b = (side[side["_others"].isin(both) & side[value].notna()] for side in (a, b))
+        # Each cell counts alike for an item, however many replicates it has executed.
+        a, b = (side.groupby(["item", "_others"], sort=False)[value].mean().reset_index() for side in (a, b))
+        return compare(a[value].to_numpy(dtype=float), a["item"], b[value].to_numpy(dtype=float), b["item"])
+
+    def diversity(self, by: str) -> pd.DataFrame:
+        """How different the replicates of a cell's answers to an item are, by the value on an axis.
+
+        Index: the axis. Columns: ``unique``, ``distinct_1``, ``distinct_2``, ``self_bleu`` (see
+        `diversity.Diversity`), means over cells and items; ``groups``, how many of these there are.
+
+        Raises:
+            InvalidRequestError: there is no such axis.
+        """
+        import pandas as pd
+
+        df = self.df
+        tables.check_axis(df, by)
+        present = df[df["text"].notna()]
+        found = []
+        for _, rows in present.groupby(["cell", "item"], sort=False):
+            figures = diversity(rows["text"].tolist())
+            found.append(
+                {by: rows[by].iloc[0], **{name: getattr(figures, name) for name in _FIGURES}, "groups": 1}
+            )
+        frame = pd.DataFrame(found, columns=[by, *_FIGURES, "groups"])
+        frame[by] = frame[by].astype(df[by].dtype)
+        grouped = frame.groupby(by, observed=True, dropna=False)
+        return grouped.agg({**dict.fromkeys(_FIGURES, "mean"), "groups": "sum"})
+
+    def diff(self, item: Any, by: str, *, replicate: int = 0, **where: Any) -> display.Diff:
+        """Answers to one item side by side, one for each value on an axis, with what differs from the first marked.
+
+        Parameters: the item's name, the axis, the replicate, and values on other axes (default: those of the first
+        cell).
+
+        Raises:
+            InvalidRequestError: there is no such item, axis or value.
+        """
+        df = self.df
+        tables.check_axis(df, by)
+        rows = df[(df["item"] == item) & (df["replicate"] == replicate) & df["text"].notna()]
+        if rows.empty:
+            raise InvalidRequestError(f"item {item!r} has no answer as replicate {replicate}", param="item")
+        for axis, value in where.items():
+            rows = tables.chosen(rows, axis, value)
+        rows = _of_others(rows, by, df)
+        rows = rows[rows["_others"] == rows["_others"].iloc[0]]
+        others = [f"{axis}={rows[axis].iloc[0]}" for axis in df.attrs["axes"] if axis != by]
+        labels = [f"{by}={value}" for value in rows[by].tolist()]
+        return display.Diff(labels, rows["text"].tolist(), ", ".join([f"item {item}", *others]))
+
+    @property
+    def plot(self) -> Plots:
+        """Charts: ``sw.plot("temperature", "exact", color="top_k")``, ``sw.plot.latency()``, ``sw.plot.pareto(…)``."""
+        from oaikit.experiments.plots import Plots
+
+        return Plots(self)
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write `df` as Parquet, the units and what made the results among the file's metadata."""
+        tables.of_one_type(self.df).to_parquet(path)
+
+    def to_html(self, path: str | Path, *, title: str = "Sweep") -> None:
+        """Write a page that needs nothing else: what made the results, the cells, and up to 1,000 of the rows."""
+        import pandas as pd
+
+        df = self.df
+        cells = tables.cells_of(df).drop(columns="cell").round(4)
+        rows = df.head(_ROWS_OF_PAGE).drop(columns=["key", "cell"])
+        with pd.option_context("display.max_colwidth", None):
+            sections = [
+                ("Cells", cells.to_html(index=False, na_rep="–")),
+                (f"Rows ({len(rows)} of {len(df)})", rows.to_html(index=False, na_rep="–")),
+                ("Made by", display.pairs(df.attrs["provenance"])),
+            ]
+        Path(path).expanduser().write_text(display.page(title, sections), encoding="utf-8")
+
+    def log(self, to: str = "mlflow", **options: Any) -> None:
+        """Log to MLflow: a run with what made the results and the rows as Parquet, below it a run for each cell.
+
+        Parameters: ``"mlflow"``, and options of ``mlflow.start_run`` (``run_name``, ``experiment_id``, …).
+
+        Raises:
+            InvalidRequestError: another name.
+            SettingError: MLflow is not installed.
+        """
+        from oaikit.experiments.logger import log_to_mlflow
+
+        if to != "mlflow":
+            raise InvalidRequestError(f"results can be logged to 'mlflow', not to {to!r}", param="to")
+        log_to_mlflow(self.df, self.cells, options)
+
+    def _one_mode(self) -> pd.DataFrame:
+        df = self.df
+        tables.check_one_mode(df)
+        return df
+
+
+_FIGURES = ("unique", "distinct_1", "distinct_2", "self_bleu")
+
+
+def _of_others(rows: pd.DataFrame, axis: str, df: pd.DataFrame) -> pd.DataFrame:
+    """The rows with what the other axes are in one column."""
+    others = [each for each in df.attrs["axes"] if each != axis]
+    named = [" ".join(map(repr, values)) for values in rows[others].itertuples(index=False, name=None)]
+    return rows.assign(_others=named if others else [""] * len(rows))

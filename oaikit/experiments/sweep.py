@@ -1,0 +1,310 @@
+"""``ok.Sweep``: parameters tried on prompts, into a store, out as a DataFrame."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from oaikit.backend import Backend
+from oaikit.connection import connect
+from oaikit.errors import InvalidRequestError
+from oaikit.experiments import rating
+from oaikit.experiments.cells import MODEL, Design, Mode
+from oaikit.experiments.execution import LOOP, Execution, Options, Prepared, prepare
+from oaikit.experiments.items import items_of
+from oaikit.experiments.live import EVERY_S, Live
+from oaikit.experiments.plan import Plan, plan_of
+from oaikit.experiments.results import Results
+from oaikit.experiments.scoring import check_columns, scorers
+from oaikit.experiments.space import Point, Space
+from oaikit.experiments.store import Store
+from oaikit.sampling import CHAT, COMPLETIONS, parameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from oaikit.experiments.tune import Tuning
+
+TIMEOUT_S = 600.0
+"""Without any answer, before a request or a server that went away is given up."""
+
+
+class Sweep(Results):
+    """Every setting of a space with every item, n times: ``ok.Sweep(llm, space, data=df, prompt="Q: {question}")``.
+
+    Nothing is asked before `run`; what the store has is not asked again.
+
+    Parameters:
+        llm: a model, or a list of them, which makes the axis ``model`` (default: `connect`).
+        space: what is tried: a `Space`, a list of dicts, or one dict. Axes are sampling parameters, ``system`` (the
+            system message), ``template`` (prompts), or names in the prompt's braces.
+        data: a DataFrame, or what makes one, with an item per row. Items are called by its index.
+        prompt: a text with columns and axes in braces, for a user's message.
+        prompts: in place of both: texts or conversations, asked as they are.
+        messages: in place of prompt: OpenAI messages with braces in their texts; or several conversations, as prompts.
+        completion: ask for the continuation of a text, without a chat template.
+        n: replicates. At temperature 0 one is executed and stands for all.
+        seed: makes runs repeatable: every prompt gets a seed of its own from it, and each replicate the next one.
+        score: `exact`, `contains`, `regex`, `judge` or a function of yours; one, a list, or a dict by name.
+        store: an SQLite file, made if need be (default: in memory, gone with the object).
+        mode: ``"throughput"`` keeps the engine busy. ``"latency"`` asks one after the other after a warm-up, streams,
+            uses no cached prompts where the server is vLLM, and is kept apart from the other's results.
+        concurrency: answers in flight (default: twice the engine's ``max_num_seqs``; in latency mode 1).
+        timeout_s: seconds without any answer before a request, or a server that went away, is given up.
+        **sampling: parameters that are the same everywhere (``max_tokens=64, logprobs=True, …``).
+
+    Raises:
+        InvalidRequestError: an unknown parameter, a value out of range, a name in the prompt without a value, an empty
+            space, a store of another version, …; ``param`` names it.
+    """
+
+    def __init__(
+        self,
+        llm: Backend | Sequence[Backend] | None = None,
+        space: Space | Point | Iterable[Point] | None = None,
+        *,
+        data: Any = None,
+        prompt: Any = None,
+        prompts: Iterable[Any] | None = None,
+        messages: Any = None,
+        completion: bool = False,
+        n: int = 1,
+        seed: int | None = None,
+        score: Any = None,
+        store: str | Path | Store | None = None,
+        mode: Mode = "throughput",
+        concurrency: int | None = None,
+        timeout_s: float = TIMEOUT_S,
+        **sampling: Any,
+    ) -> None:
+        template, prompts = _asked(prompt, prompts, messages, completion)
+        self._design = Design(
+            points=list(_space(space)),
+            items=items_of(data, prompts),
+            template=template,
+            endpoint=COMPLETIONS if completion else CHAT,
+            n=n,
+            seed=seed,
+            mode=_checked_mode(mode),
+            fixed=sampling,
+        )
+        self._design.check()
+        self._scorers = scorers(score)
+        self._check_scorers()
+        if concurrency is not None and concurrency < 1:
+            raise InvalidRequestError("concurrency is at least 1", param="concurrency")
+        self._options = Options(concurrency, timeout_s)
+        self._models = _models(llm)
+        if len(self._models) > 1 and MODEL in self._design.items[0].data:
+            raise InvalidRequestError(
+                "the data has a column 'model', and several models make an axis of that name: rename the column",
+                param="data",
+            )
+        self._prepared: Prepared | None = None
+        super().__init__(store if isinstance(store, Store) else Store(store), "")
+
+    # -- before --------------------------------------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """What `run` would do: rows, cached and shared ones, estimated tokens and time. Nothing is asked of the model.
+
+        Raises:
+            OAIKitError: the server does not answer who it is.
+        """
+        return plan_of(self._prepare(), self._store)
+
+    @property
+    def id(self) -> str:
+        """What the sweep is called in its store."""
+        return (self._prepared or self._prepare()).sweep
+
+    def __repr__(self) -> str:
+        cells = len(self._design.points) * len(self._models)
+        items, n = len(self._design.items), self._design.n
+        return f"Sweep({cells} cells × {items} items × {n}: {cells * items * n} rows)"
+
+    # -- running -------------------------------------------------------------------------------------------------------
+
+    def run(self) -> Self:
+        """Ask all that the store has no answer to, and show how far it is.
+
+        An interrupt keeps what is done; run again to go on. A request that fails is a row with its error, and is tried
+        again by the next run.
+
+        Raises:
+            OAIKitError: a server is not there and does not come back in time, or refuses everything. What came before
+                is kept.
+        """
+        execution = self._execution()
+        live, ended = Live(execution), LOOP.submit(execution.run())
+        try:
+            while not wait([ended], timeout=EVERY_S).done:
+                live.tick()
+        except BaseException:  # an interrupt
+            _end(execution, ended)
+            raise
+        finally:
+            self._take(execution)
+            live.close()
+        ended.result()
+        self._score()
+        return self
+
+    async def arun(self) -> Self:
+        """`run`, awaited; cancelling it keeps what is done."""
+        execution = self._execution()
+        live, ended = Live(execution), LOOP.submit(execution.run())
+        waiting = asyncio.wrap_future(ended)
+        try:
+            while not (await asyncio.wait([waiting], timeout=EVERY_S))[0]:
+                live.tick()
+        finally:
+            if not ended.done():
+                _end(execution, ended)
+            self._take(execution)
+            live.close()
+        await waiting
+        self._score()
+        return self
+
+    def rescore(self, score: Any, *, fresh: bool = False) -> Self:
+        """Score what is there by other scorers; the model is asked nothing, unless a judge is among them, by `run`.
+
+        Parameters: as in `Sweep`; ``fresh`` forgets what these scorers said before, such as a function that reads a
+        variable which has changed.
+        """
+        found, self._scorers = self._scorers, scorers(score)
+        try:
+            self._check_scorers()
+        except InvalidRequestError:
+            self._scorers = found
+            raise
+        if fresh:
+            for each in self._scorers:
+                self._store.forget_scores(each.identity)
+        self._prepared = None
+        return self
+
+    @property
+    def df(self) -> pd.DataFrame:
+        self._score()
+        return super().df
+
+    def tune(
+        self,
+        *,
+        trials: int = 64,
+        batch: int = 16,
+        maximize: str | None = None,
+        minimize: str | None = None,
+        seed: int = 0,
+        **ranges: Any,
+    ) -> Tuning:
+        """Search for the setting that does best: ``sw.tune(temperature=(0., 1.5), top_k=[-1, 20], maximize="exact")``.
+
+        Optuna proposes batches of settings from what the earlier ones came to; each is run as a cell of the sweep's
+        items and replicates, and kept in its store. Run again, it goes on where it was. The sweep's space is not
+        tried: what should be, give as a list here, and what should be fixed, to `Sweep`.
+
+        Parameters: how many settings, how many at once, a score or metric to maximize or to minimize, the seed of the
+        search, and for each parameter a range ``(low, high)`` (of integers if both are) or a list of values.
+
+        Raises:
+            InvalidRequestError: not one of maximize and minimize, or a range that makes no sense.
+            SettingError: Optuna is not installed.
+        """
+        from oaikit.experiments.tune import Search, tune
+
+        if len(self._models) > 1:
+            raise InvalidRequestError("a search asks one model", param="llm")
+        return tune(self._with_points, self._store, Search(ranges, trials, batch, maximize, minimize, seed))
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _with_points(self, points: Sequence[Point]) -> Sweep:
+        """The same sweep of other points, in the same store."""
+        other = object.__new__(Sweep)
+        other.__dict__ |= self.__dict__
+        other._design, other._prepared = replace(self._design, points=points), None
+        other._design.check()
+        return other
+
+    def _check_scorers(self) -> None:
+        columns = [*self._design.items[0].data, *self._design.axes]
+        if names := {each.name for each in self._scorers} & {*columns}:
+            raise InvalidRequestError(
+                f"{sorted(names)[0]!r} is the name of a score and of a column or axis: give the score another (name=…)",
+                param="score",
+            )
+        # A parameter may become an axis by `tune`, and else is what it is everywhere.
+        check_columns(self._scorers, columns, parameters(self._design.endpoint))
+
+    def _execution(self) -> Execution:
+        return Execution(self._design, self._models, self._scorers, self._store, self._options)
+
+    def _prepare(self) -> Prepared:
+        work = prepare(self._design, self._models, self._scorers, self._store, self._options)
+        self._prepared = LOOP.submit(work).result()
+        return self._prepared
+
+    def _take(self, execution: Execution) -> None:
+        self._prepared = execution.prepared or self._prepared
+
+    def _score(self) -> None:
+        """Score what has no score yet; what a scorer fails on is said, once per call."""
+        prepared = self._prepared or self._prepare()
+        for failures in rating.apply(self._store, prepared.sweep, prepared.spec, self._scorers):
+            warnings.warn(str(failures), stacklevel=3)
+
+
+def _end(execution: Execution, ended: Future[None]) -> None:
+    """End a run, and wait until it has: what was on its way is aborted at the server."""
+    LOOP.call(execution.cancel)
+    wait([ended])
+
+
+def _asked(prompt: Any, prompts: Any, messages: Any, completion: bool) -> tuple[Any, Any]:
+    """The template, and the prompts that are asked as they are."""
+    if prompt is not None and not isinstance(prompt, str):
+        raise InvalidRequestError("prompt is one text; several are prompts=[…]", param="prompt")
+    if sum(each is not None for each in (prompt, prompts, messages)) > 1:
+        raise InvalidRequestError("give one of prompt, prompts and messages", param="prompt")
+    if messages is None:
+        return prompt, prompts
+    if completion:
+        raise InvalidRequestError("a completion has no messages: give prompt or prompts", param="messages")
+    listed = list(messages)
+    if all(isinstance(each, Mapping) for each in listed):
+        return listed, None
+    return None, [list(each) for each in listed]
+
+
+def _space(space: Space | Point | Iterable[Point] | None) -> Space:
+    if space is None:
+        return Space([{}])
+    if isinstance(space, Mapping):
+        return Space([space])
+    return space if isinstance(space, Space) else Space(space)
+
+
+def _checked_mode(mode: Mode) -> Mode:
+    if mode not in ("throughput", "latency"):
+        raise InvalidRequestError(f"mode is 'throughput' or 'latency', not {mode!r}", param="mode")
+    return mode
+
+
+def _models(llm: Backend | Sequence[Backend] | None) -> list[Backend]:
+    models: list[Any] = [connect()] if llm is None else [llm] if isinstance(llm, Backend) else list(llm)
+    for each in models:
+        if not isinstance(each, Backend):
+            raise InvalidRequestError(
+                f"{each!r} is no model: give ok.connect(…), ok.Engine(…) or a list of these", param="llm"
+            )
+    if not models:
+        raise InvalidRequestError("there is no model to ask", param="llm")
+    return models

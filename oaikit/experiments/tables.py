@@ -1,0 +1,246 @@
+"""From the store to pandas: one row per replicate, and one row per cell with means and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from oaikit.errors import InvalidRequestError, SettingError
+from oaikit.experiments.cells import shown_prompt
+from oaikit.experiments.columns import ALIASES, METRICS, OPTIONAL, UNITS
+from oaikit.experiments.rating import Contexts
+from oaikit.experiments.space import label_of
+from oaikit.experiments.statistics import mean_of
+from oaikit.experiments.store import RESULT_FIELDS, Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Record = dict[str, Any]
+
+_INTEGERS = ("prompt_tokens", "completion_tokens", "seed")
+_FLOATS = ("latency_s", "ttft_s", "tokens_per_s", "mean_logprob")
+_TEXTS = ("prompt", "text", "error", "key", *OPTIONAL)
+_NAMES = ("finish_reason", "mode", "run", "model")
+
+
+def rows_of(store: Store, sweep: str, spec: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per replicate that has been executed; see `Results.df` for the columns."""
+    _need_pandas()
+    import pandas as pd
+
+    last = store.last_run(sweep)
+    records = list(_records(store, sweep, spec, last[0] if last else ""))
+    scores = [scorer["name"] for scorer in spec["scorers"]]
+    names = [*spec["axes"], "item", *spec["columns"], *_RESULT_ORDER, *scores, *_TRACE_ORDER]
+    names += [name for name in OPTIONAL if any(record[name] is not None for record in records)]
+    frame = pd.DataFrame(
+        {name: _column(name, [record.get(name) for record in records], spec, scores) for name in names}
+    )
+    frame.attrs = {
+        "units": {name: unit for name, unit in UNITS.items() if name in names},
+        "axes": spec["axes"],
+        "scores": scores,
+        "mode": spec["mode"],
+        "provenance": last[1] if last else {},
+    }
+    return frame
+
+
+_RESULT_ORDER = (
+    *("replicate", "seed", "prompt", "text", "finish_reason", "prompt_tokens", "completion_tokens"),
+    *("latency_s", "ttft_s", "tokens_per_s", "mean_logprob"),
+)
+_TRACE_ORDER = ("error", "cached", "shared", "mode", "run", "cell", "key")
+
+
+def _records(store: Store, sweep: str, spec: Mapping[str, Any], last_run: str) -> Iterator[Record]:
+    bodies = store.bodies(sweep)
+    prompts = {request: shown_prompt(body["body"]) for request, body in bodies.items()}
+    contexts = Contexts(spec)
+    scores = [(each, store.scores(sweep, each["identity"])) for each in spec["scorers"]]
+    seen: set[tuple[str, int]] = set()
+    for cell, item, executions, *values in store.rows(sweep):
+        result = dict(zip(RESULT_FIELDS, values, strict=True))
+        request, execution = result.pop("request"), result.pop("replicate")
+        record = {**contexts.given(cell, item), **result, "prompt": prompts[request], "mode": spec["mode"]}
+        record |= {
+            each["name"]: known.get((request, execution, contexts.key(each["reads"], cell, item)))
+            for each, known in scores
+        }
+        first = bodies[request]["seed"]
+        record |= {
+            "seed": None if first is None else first + execution,
+            "tokens_per_s": _speed(result),
+            "cached": result["run"] != last_run,
+            "key": f"{request}/{execution}",
+        }
+        # What was executed once stands for all replicates that would have come out the same.
+        for replicate in [execution] if executions > 1 else range(spec["n"]):
+            yield {**record, "replicate": replicate, "shared": (request, execution) in seen}
+            seen.add((request, execution))
+
+
+def _speed(result: Mapping[str, Any]) -> float | None:
+    """Tokens per second after the first one where its time is known, as `Reply.tokens_per_s`."""
+    tokens, latency, first = result["completion_tokens"], result["latency_s"], result["ttft_s"]
+    if tokens is None or latency is None:
+        return None
+    seconds, counted = (latency, tokens) if first is None else (latency - first, tokens - 1)
+    return float(counted / seconds) if seconds > 0 and counted > 0 else None
+
+
+def _column(name: str, values: list[Any], spec: Mapping[str, Any], scores: Sequence[str]) -> Any:
+    import pandas as pd
+
+    if name in _NAMES:
+        return pd.Categorical(values)
+    if name in spec["axes"]:
+        return axis_values(values, [cell.get(name) for cell in spec["cells"]])
+    if name in _INTEGERS:
+        return pd.array(values, dtype="Int64")
+    if name in _FLOATS or name in scores:
+        return pd.array(values, dtype="Float64")
+    if name in _TEXTS:
+        return pd.array(values, dtype="string")
+    if name in ("cached", "shared"):
+        return pd.array(values, dtype="bool")
+    return pd.Series(values, dtype="object").convert_dtypes() if values else pd.Series([], dtype="object")
+
+
+def axis_values(values: list[Any], of_cells: list[Any]) -> Any:
+    """An axis' values as numbers, truth values or, in the order of the space, categories; missing where a point of a
+    union lacks the axis."""
+    import pandas as pd
+
+    present = [value for value in of_cells if value is not None]
+    if present and all(isinstance(value, bool) for value in present):
+        return pd.array(values, dtype="boolean")
+    if present and all(isinstance(value, int) and not isinstance(value, bool) for value in present):
+        return pd.array(values, dtype="Int64")
+    if present and all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
+        return pd.array(values, dtype="Float64")
+    named = [None if value is None else _label(value) for value in values]
+    return pd.Categorical(named, categories=list(dict.fromkeys(map(_label, present))), ordered=True)
+
+
+def of_one_type(df: pd.DataFrame) -> pd.DataFrame:
+    """With columns of mixed types as text: Parquet has one type per column."""
+    import pandas as pd
+
+    changed = df.copy()
+    for name in df.columns:
+        if df[name].dtype == "object" and "mixed" in pd.api.types.infer_dtype(df[name], skipna=True):
+            changed[name] = pd.array(
+                [None if each is None else str(each) for each in df[name]], dtype="string"
+            )
+    return changed
+
+
+def _label(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def executed(df: pd.DataFrame) -> pd.DataFrame:
+    """The rows without those that show an execution which the same cell shows already: copies make nothing surer."""
+    return df[~df.duplicated(["cell", "item", "key"])]
+
+
+def cells_of(df: pd.DataFrame) -> pd.DataFrame:
+    """One row per cell; see `Results.cells` for the columns."""
+    import pandas as pd
+
+    axes, scores = df.attrs["axes"], df.attrs["scores"]
+    records = []
+    for cell, rows in df.groupby("cell", sort=True):
+        own = executed(rows)
+        record = {axis: rows[axis].iloc[0] for axis in axes}
+        record |= {"cell": cell, "rows": len(rows), "items": rows["item"].nunique()}
+        record |= {"errors": int(rows["error"].notna().sum())}
+        for score in scores:
+            record |= interval(own, score)
+        record |= {name: own[name].mean() for name in METRICS}
+        records.append(record)
+    frame = pd.DataFrame(records)
+    for axis in axes if records else ():
+        frame[axis] = frame[axis].astype(df[axis].dtype)
+    for name in METRICS if records else ():
+        frame[name] = frame[name].astype("Float64")
+    frame.attrs = dict(df.attrs)
+    return frame
+
+
+def interval(rows: pd.DataFrame, value: str) -> dict[str, float]:
+    """A mean over items with its interval, as ``value``, ``value_low``, ``value_high``; missing without values."""
+    present = rows[rows[value].notna()]
+    if present.empty:
+        return {value: float("nan"), f"{value}_low": float("nan"), f"{value}_high": float("nan")}
+    found = mean_of(present[value].to_numpy(dtype=float), present["item"].to_numpy())
+    return {value: found.mean, f"{value}_low": found.low, f"{value}_high": found.high}
+
+
+def value_name(scores: Sequence[str], value: str | None) -> str:
+    """The column that a figure is about: a score or a metric, by its name or a short one; the first score for None.
+
+    Raises:
+        InvalidRequestError: there is no such figure.
+    """
+    if value is None:
+        if not scores:
+            raise InvalidRequestError(f"say of which value: {', '.join(METRICS)}", param="value")
+        return scores[0]
+    value = ALIASES.get(value, value)
+    if value not in scores and value not in METRICS:
+        raise InvalidRequestError(
+            f"{value!r} is no score and no metric; there are {', '.join([*scores, *METRICS])}", param="value"
+        )
+    return value
+
+
+def check_axis(df: pd.DataFrame, axis: str) -> None:
+    """See that there is such an axis.
+
+    Raises:
+        InvalidRequestError: there is none.
+    """
+    if axis not in df.attrs["axes"]:
+        there = ", ".join(df.attrs["axes"]) or "none"
+        raise InvalidRequestError(f"{axis!r} is no axis of this sweep; there are: {there}", param=axis)
+
+
+def chosen(df: pd.DataFrame, axis: str, value: Any) -> pd.DataFrame:
+    """The rows in which an axis has a value, named as the table names it.
+
+    Raises:
+        InvalidRequestError: there is no such axis, or no row has that value.
+    """
+    check_axis(df, axis)
+    wanted = label_of(value)
+    if df[axis].dtype == "category" and wanted is not None:
+        wanted = _label(wanted)
+    same = df[axis].isna() if wanted is None else (df[axis] == wanted).fillna(False).astype(bool)
+    if not same.any():
+        there = ", ".join(map(str, df[axis].drop_duplicates().tolist()))
+        raise InvalidRequestError(f"{axis} is never {wanted!r} here; it is {there}", param=axis)
+    return df[same]
+
+
+def check_one_mode(df: pd.DataFrame) -> None:
+    """See that all rows are of one mode.
+
+    Raises:
+        InvalidRequestError: some are of throughput mode and some of latency mode.
+    """
+    if df["mode"].nunique() > 1:
+        raise InvalidRequestError(
+            "these rows are of both modes: times under load and times at rest don't belong in one table; "
+            'take df[df["mode"] == "latency"] or the others',
+            param="mode",
+        )
+
+
+def _need_pandas() -> None:
+    try:
+        import pandas  # noqa: F401
+    except ImportError as exc:
+        raise SettingError("tables need pandas: pip install 'oaikit[experiments]'") from exc

@@ -1,0 +1,302 @@
+"""Whom a sweep asks. Over HTTP by aiohttp itself, which takes a tenth of the time of OpenAI's client per request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from oaikit.backend import Backend, json_or_text, parse_answer
+from oaikit.connection import Connection
+from oaikit.errors import (
+    EngineError,
+    NotFoundError,
+    OAIKitError,
+    ServerNotFoundError,
+    SettingError,
+    from_body,
+)
+from oaikit.experiments.keys import digest
+from oaikit.reply import Reply
+from oaikit.sampling import Endpoint
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_CONNECT_S: Final = 10.0
+_LINE: Final = 2**20  # bytes of an event: one with many log-probabilities is long
+# Rendered and hashed, it tells the chat template and the tokenizer apart from others.
+_PROBE: Final = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
+
+
+@dataclass
+class Answer:
+    """A reply, and the tokens of each of its choices where they are known."""
+
+    reply: Reply
+    tokens: list[int | None]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a model.
+
+    ``identity`` is what its results are kept under; ``provenance`` is all that its server says of itself. ``vllm``:
+    parameters that only vLLM has may be sent. ``max_num_seqs`` is how many sequences its engine works on at once.
+    """
+
+    label: str
+    identity: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    vllm: bool
+    max_num_seqs: int | None
+
+
+class Target(ABC):
+    """A model to be asked, on the loop that opened it."""
+
+    @abstractmethod
+    async def open(self) -> Facts:
+        """Get ready, and find out what the model is.
+
+        Raises:
+            OAIKitError: the server does not answer, or has no model.
+        """
+
+    @abstractmethod
+    async def ask(self, endpoint: Endpoint, body: dict[str, Any]) -> Answer:
+        """Ask, and wait for the whole answer; a body with ``stream`` gets its time to first token.
+
+        Raises:
+            ServerNotFoundError: the server is not there, or went away before the answer was complete.
+            OAIKitError: what else it answered.
+        """
+
+    @abstractmethod
+    async def alive(self) -> bool:
+        """Whether the server answers."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close what was opened."""
+
+
+def target_of(llm: Backend, timeout_s: float) -> Target:
+    """The fast way to ask a backend."""
+    return _HTTPTarget(llm, timeout_s) if isinstance(llm, Connection) else _BackendTarget(llm)
+
+
+class _BackendTarget(Target):
+    """A backend of any other kind, on its own loop."""
+
+    def __init__(self, llm: Backend) -> None:
+        self._llm = llm
+
+    async def open(self) -> Facts:
+        status = getattr(self._llm, "status", None)
+        told = vars(status()) if callable(status) else {}
+        name = self._llm.model
+        facts = {key: value for key, value in told.items() if key not in _PASSING and _is_plain(value)}
+        return Facts(
+            name,
+            {"model": told.get("model") or name},
+            {"model": name, **facts},
+            vllm=bool(told.get("vllm_version")),
+            max_num_seqs=told.get("max_num_seqs"),
+        )
+
+    async def ask(self, endpoint: Endpoint, body: dict[str, Any]) -> Answer:
+        return await asyncio.wrap_future(self._llm._loop.submit(self._collect(endpoint, body)))
+
+    async def _collect(self, endpoint: Endpoint, body: dict[str, Any]) -> Answer:
+        events = self._llm._events(endpoint, body)
+        return await _read(events, time.perf_counter(), streamed=bool(body.get("stream")))
+
+    async def alive(self) -> bool:
+        return True  # it is in this process; what it answers tells the rest
+
+    async def close(self) -> None:
+        pass  # whoever made it closes it
+
+
+class _HTTPTarget(Target):
+    """A server behind a URL."""
+
+    def __init__(self, llm: Connection, timeout_s: float) -> None:
+        self._llm, self._timeout_s = llm, timeout_s
+        self._session: aiohttp.ClientSession | None = None
+        self._model = ""
+
+    async def open(self) -> Facts:
+        listed = await self._models()
+        names = [str(each.get("id")) for each in listed]
+        chosen = self._llm._model or (names[0] if names else None)
+        if chosen is None:
+            raise NotFoundError(f"{self._llm.url} lists no model: load one first")
+        self._model = chosen
+        entry: Mapping[str, Any] = next((each for each in listed if each.get("id") == chosen), {})
+        status = await self._get("api/status") if self._llm.url.endswith("oaikit/v1") else {}
+        told = {key: value for key, value in status.items() if key not in _PASSING and _is_plain(value)}
+        identity = {"model": status.get("model") or entry.get("root") or chosen}
+        if fingerprint := await self._fingerprint():
+            identity["template"] = fingerprint
+        return Facts(
+            chosen,
+            identity,
+            {"url": self._llm.url, "served_model": chosen, **identity, **told},
+            vllm=bool(status.get("vllm_version")) or entry.get("owned_by") == "vllm",
+            max_num_seqs=status.get("max_num_seqs"),
+        )
+
+    async def ask(self, endpoint: Endpoint, body: dict[str, Any]) -> Answer:
+        import aiohttp
+
+        began = time.perf_counter()
+        body = {"model": self._model, **body}
+        try:
+            async with self._opened().post(f"{self._llm.url}/{endpoint}", json=body) as response:
+                if response.status >= 400:
+                    raise await _refusal(response)
+                if response.content_type != "text/event-stream":
+                    whole = json_or_text(await response.text())
+                    if not isinstance(whole, dict):
+                        raise EngineError(f"the answer is no JSON object: {str(whole)[:80]}")
+                    return await _read(_once(whole), began, streamed=False)
+                events = parse_answer(response.status, response.content_type, _lines(response))
+                return await _read(events, began, streamed=True)
+        except TimeoutError as exc:
+            raise EngineError(f"no answer within {self._timeout_s:g} s") from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise ServerNotFoundError(f"{self._llm.url} does not answer: {exc}") from exc
+
+    async def alive(self) -> bool:
+        try:
+            return bool(await self._models())
+        except OAIKitError:
+            return False
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            try:
+                import aiohttp
+            except ImportError as exc:
+                raise SettingError("a sweep needs aiohttp: pip install 'oaikit[experiments]'") from exc
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),  # the window is the limit
+                headers={"Authorization": f"Bearer {self._llm._api_key}"},
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=self._timeout_s),
+                json_serialize=_compact,
+                read_bufsize=_LINE,
+                proxy=_proxy(self._llm.url),
+            )
+        return self._session
+
+    async def _models(self) -> list[Mapping[str, Any]]:
+        listed = await self._request("GET", f"{self._llm.url}/models")
+        return [each for each in listed.get("data") or () if isinstance(each, dict)]
+
+    async def _get(self, path: str) -> Mapping[str, Any]:
+        return await self._request("GET", f"{self._llm.url.removesuffix('v1')}{path}")
+
+    async def _fingerprint(self) -> str | None:
+        """A name for tokenizer and chat template, from a server that shows how it renders a chat."""
+        url = f"{self._llm.url.removesuffix('/v1')}/tokenize"
+        try:
+            told = await self._request("POST", url, {"model": self._model, "messages": _PROBE})
+        except OAIKitError:
+            return None  # no server of vLLM's, or a model without a chat template
+        return digest(told["tokens"]) if told.get("tokens") else None
+
+    async def _request(self, method: str, url: str, body: Any = None) -> Mapping[str, Any]:
+        session = self._opened()
+        import aiohttp
+
+        limit = aiohttp.ClientTimeout(total=_CONNECT_S)
+        try:
+            async with session.request(method, url, json=body, timeout=limit) as response:
+                if response.status >= 400:
+                    raise await _refusal(response)
+                told = json_or_text(await response.text())
+                return told if isinstance(told, dict) else {}
+        except TimeoutError as exc:
+            raise ServerNotFoundError(f"{url} did not answer within {_CONNECT_S:g} s") from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise ServerNotFoundError(f"{url} does not answer: {exc}; is the server running?") from exc
+
+
+# What a status says of the moment, not of the model.
+_PASSING: Final = frozenset(
+    {"state", "progress", "uptime_s", "error", "restarts", "in_flight", "queued"}
+    | {"running", "waiting", "kv_cache_usage", "generated_tokens"}
+)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool | list | tuple | dict)
+
+
+def only_vllm(body: dict[str, Any], *, several: bool, streamed: bool) -> dict[str, Any]:
+    """What a request to vLLM has besides: the tokens of each answer, and in latency mode no use of cached prompts."""
+    if streamed:
+        return {**body, "cache_salt": body.get("cache_salt") or uuid.uuid4().hex}
+    counted = several and body.get("logprobs") in (None, False)
+    return {**body, "return_token_ids": True} if counted else body
+
+
+def _proxy(url: str) -> str | None:
+    """The user's proxy, which OpenAI's client would take too. Left to aiohttp it is looked up for each request."""
+    parts = urlsplit(url)
+    bypassed = parts.hostname is None or proxy_bypass(parts.netloc)
+    return None if bypassed else getproxies().get(parts.scheme)
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> OAIKitError:
+    error = from_body(response.status, json_or_text(await response.text(errors="replace")))
+    with suppress(KeyError, ValueError):  # there is none, or it is a date
+        error.retry_after_s = int(float(response.headers["Retry-After"]))
+    if (told := response.headers.get("x-should-retry")) in ("true", "false"):
+        error.retryable = told == "true"
+    return error
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
+    async for line in response.content:
+        yield line.decode(errors="replace").rstrip("\r\n")
+
+
+async def _once(event: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    yield event
+
+
+async def _read(events: AsyncIterator[dict[str, Any]], began: float, *, streamed: bool) -> Answer:
+    reply, counts = Reply(), dict[int, int]()
+    async for event in events:
+        reply.add(event, time.perf_counter() - began, streamed=streamed)
+        for choice in event.get("choices") or ():
+            if (ids := choice.get("token_ids")) is not None:
+                index = choice.get("index") or 0
+                counts[index] = counts.get(index, 0) + len(ids)
+    return Answer(reply, [_count(reply, index, counts) for index in range(len(reply.choices))])
+
+
+def _count(reply: Reply, index: int, counts: Mapping[int, int]) -> int | None:
+    """The tokens of a choice; None where only the sum of all choices is known."""
+    if len(reply.choices) == 1:
+        return reply.usage.completion_tokens or counts.get(index)
+    return counts.get(index) or len(reply.choices[index].tokens) or None
+
+
+_compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
