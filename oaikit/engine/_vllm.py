@@ -89,9 +89,11 @@ SAFE_DEFAULTS: Mapping[str, Any] = {"allowed_media_domains": ["none.invalid"]}
 
 # For a machine without a GPU, where the user has not said otherwise. float32, because bf16 kernels die with SIGILL on
 # some x86 hosts; eager, because compiling takes longer than it saves on small models; 1 GiB of KV cache, because
-# vLLM's default takes a large share of a memory that Jupyter's kernels need.
+# vLLM's default takes a large share of a memory that Jupyter's kernels need; no prompt in pieces, because a seeded one
+# ends vLLM 0.32's engine ("CPU Generator does not use offset").
 CPU_DEFAULTS: Mapping[str, Any] = {
     "dtype": "float32",
+    "enable_chunked_prefill": False,
     "enforce_eager": True,
     "kv_cache_memory_bytes": 1 << 30,
 }
