@@ -67,8 +67,13 @@ export class TokensView {
         className: "oai-alternative",
       });
     });
-    this.popover = h("span", { className: "oai-popover", role: "tooltip" }, ...rows);
+    this.popover = h("span", { className: "oai-popover", role: "tooltip", popover: "manual" }, ...rows);
     span.after(this.popover);
+    this.popover.showPopover?.(); // above all else: the output of a cell clips what goes beyond it
+    const { left, top, bottom } = span.getBoundingClientRect();
+    const height = this.popover.offsetHeight;
+    this.popover.style.left = `${Math.max(0, left - 24)}px`;
+    this.popover.style.top = `${bottom + height <= innerHeight ? bottom : Math.max(0, top - height)}px`;
   }
 
   private hide(): void {

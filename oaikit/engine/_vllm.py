@@ -187,6 +187,7 @@ class RunningEngine:
             "served_names": self.served_names,
             "max_model_len": model.max_model_len,
             "max_logprobs": model.max_logprobs,
+            "max_num_seqs": self.llm.vllm_config.scheduler_config.max_num_seqs,
             "accepts_images": model.is_multimodal_model,
             "generation_config": model.get_diff_sampling_param(),
         }

@@ -176,5 +176,5 @@ def _altair() -> Any:
     try:
         import altair  # type: ignore[import-not-found, unused-ignore]
     except ImportError as exc:
-        raise SettingError("charts need Altair: pip install altair") from exc
+        raise SettingError("charts need Altair: pip install 'oaikit[experiments]'") from exc
     return altair

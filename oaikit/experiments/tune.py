@@ -245,6 +245,6 @@ def _optuna() -> Any:
     try:
         import optuna  # type: ignore[import-not-found, unused-ignore]
     except ImportError as exc:
-        raise SettingError("tuning needs Optuna: pip install optuna") from exc
+        raise SettingError("tuning needs Optuna: pip install 'oaikit[experiments]'") from exc
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

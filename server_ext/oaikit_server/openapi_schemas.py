@@ -304,6 +304,7 @@ def _engine_fields() -> dict[str, Schema]:
         "uptime_s": _of("number null", "Seconds since it is ready.", minimum=0),
         "max_model_len": _of("integer null", "The model's context, tokens."),
         "max_logprobs": _of("integer null", "The engine's limit; -1: none."),
+        "max_num_seqs": _of("integer null", "How many answers the engine works on at once."),
         "accepts_images": _of("boolean null", "Whether messages may have images, and other media."),
         "generation_config": _of("object", "What the model says of sampling, by vLLM's names."),
     }

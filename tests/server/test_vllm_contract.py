@@ -53,6 +53,7 @@ USED = [
     ("vllm.v1.engine.async_llm", "AsyncLLM.shutdown", ("timeout",)),
     ("vllm.v1.engine.async_llm", "AsyncLLM.errored", None),
     ("vllm.v1.engine.async_llm", "AsyncLLM.model_config", "instance"),
+    ("vllm.v1.engine.async_llm", "AsyncLLM.vllm_config", "instance"),
 ]  # fmt: skip
 
 
