@@ -177,4 +177,7 @@ def _altair() -> Any:
         import altair  # type: ignore[import-not-found, unused-ignore]
     except ImportError as exc:
         raise SettingError("charts need Altair: pip install 'oaikit[experiments]'") from exc
+    # Altair's own default fetches Vega from elsewhere, and a saved notebook shows nothing of it without a browser.
+    if altair.renderers.active == "default":
+        altair.renderers.enable("svg")
     return altair

@@ -44,16 +44,12 @@ class Results:
     """What a sweep found. `Sweep` is one of these; `open_sweep` makes one from a file."""
 
     def __init__(self, store: Store, sweep: str) -> None:
-        self._store_, self._sweep_ = store, sweep
-
-    @property
-    def _store(self) -> Store:
-        return self._store_
+        self._store, self._id = store, sweep
 
     @property
     def id(self) -> str:
         """What the sweep is called in its store."""
-        return self._sweep_
+        return self._id
 
     def _spec(self) -> Mapping[str, Any]:
         """What the sweep is, as the store keeps it."""

@@ -1,0 +1,106 @@
+"""What the chat costs the browser: 3,000 tokens streamed into it at full speed.
+
+``python -m benchmarks.widget`` prints the bytes from kernel to browser, the longest task and the longest time between
+two frames in the page, and how long the engine still works after a click on Stop. It takes a minute, and wants a
+machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.chatting import ChatPage, chat_page
+from tests.browser.lab import chromium, show
+from tests.harness import SERVED, Server, jupyter_server, wait_until
+from tools import tiny_model
+
+TURNS, TOKENS = 2, 1500
+STOPS = 5
+SAY = f"for _ in range({TURNS}):\n    chat.new()\n    chat.send('Tell me a story')"
+WATCH = """() => {
+    window.longest = { task: 0, frame: 0 };
+    new PerformanceObserver(list => {
+        for (const entry of list.getEntries()) longest.task = Math.max(longest.task, entry.duration);
+    }).observe({ entryTypes: ['longtask'] });
+    let last = performance.now();
+    const frame = now => {
+        longest.frame = Math.max(longest.frame, now - last);
+        last = now;
+        requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+}"""
+
+
+def main() -> None:
+    options = (f"--OAIKit.model={tiny_model.build()}", f"--OAIKit.served_model_name={SERVED}")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        jupyter_server(Path(folder), *options, "--LabApp.expose_app_in_browser=True") as server,
+        sync_playwright() as playwright,
+    ):
+        server.wait_for("ready")
+        browser = chromium(playwright)
+        full_speed(browser, server)
+        stopping(browser, server)
+        browser.close()
+
+
+def full_speed(browser: Browser, server: Server) -> None:
+    sampling = f"max_tokens={TOKENS}, min_tokens={TOKENS}, ignore_eos=True"
+    with chat_page(browser, server, sampling, SAY) as page:
+        received = bytes_received(page)
+        page.notebook.page.evaluate(WATCH)
+        began = time.monotonic()
+        page.notebook.run(1)
+        page.wait()
+        seconds = time.monotonic() - began
+        longest = page.notebook.page.evaluate("() => longest")
+    print(
+        f"{TURNS * TOKENS} tokens in {seconds:.1f} s: {sum(received) / 1000:.1f} kB in {len(received)} messages"
+    )
+    print(f"longest task {longest['task']:.0f} ms, longest time between two frames {longest['frame']:.0f} ms")
+
+
+def bytes_received(page: ChatPage) -> list[int]:
+    """The sizes of what the page's sockets receive from now on; the page is loaded anew, for sockets to be told of."""
+    received: list[int] = []
+    page.notebook.page.on(
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda payload: received.append(len(payload))),
+    )
+    page.notebook.save()
+    show(page.notebook)
+    page.part("input").wait_for(timeout=60_000)
+    page.notebook.page.wait_for_timeout(1000)
+    received.clear()
+    return received
+
+
+def stopping(browser: Browser, server: Server) -> None:
+    taken = []
+    with chat_page(browser, server, "max_tokens=2000, ignore_eos=True") as page:
+        for _ in range(STOPS):
+            page.part("menu").locator("summary").click()
+            page.part("new").click()
+            wait_until(lambda: page.messages.count() == 0, 10)
+            page.say("Tell me a story", wait=False)
+            page.streaming()
+            page.part("stop").click()
+            began = time.monotonic()
+            wait_until(lambda: server.status()["running"] == 0, 5, every=0.005)
+            taken.append(time.monotonic() - began)
+            page.wait()
+    milliseconds = [1000 * each for each in taken]
+    print(
+        f"idle after Stop: median {statistics.median(milliseconds):.0f} ms, at most {max(milliseconds):.0f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()
