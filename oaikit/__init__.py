@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from oaikit.reply import Usage as Usage
     from oaikit.widgets.chat import Chat as Chat
     from oaikit.widgets.stream_view import stream as stream
+    from oaikit.widgets.tuning import TuningTable as TuningTable
 
 _HOME = {
     "Backend": "oaikit.backend",
@@ -45,6 +46,7 @@ _HOME = {
     "Reply": "oaikit.reply",
     "Sweep": "oaikit.experiments.sweep",
     "Token": "oaikit.reply",
+    "TuningTable": "oaikit.widgets.tuning",
     "Usage": "oaikit.reply",
     "compare": "oaikit.experiments.oneoff",
     "connect": "oaikit.connection",
@@ -71,6 +73,7 @@ __all__ = [
     "Reply",
     "Sweep",
     "Token",
+    "TuningTable",
     "Usage",
     "compare",
     "connect",

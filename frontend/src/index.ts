@@ -4,7 +4,10 @@ import { ChatView } from "./chat/view";
 import { Store } from "./document";
 import { h } from "./dom";
 import { StreamView } from "./stream/view";
+import { TuningView } from "./tuning/view";
 import type { Model } from "./types";
+
+const VIEWS = { chat: ChatView, stream: StreamView, tuning: TuningView };
 
 /** By the document's id: anywidget wraps the one model anew for `initialize` and for each view. */
 const stores = new Map<string, Store<any>>();
@@ -26,7 +29,7 @@ function initialize({ model }: { model: Model }): () => void {
 
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const store = storeOf(model);
-  const view = model.get("kind") === "chat" ? new ChatView(store) : new StreamView(store);
+  const view = new VIEWS[model.get("kind") as keyof typeof VIEWS](store);
   const trouble = h("div", { className: "oai-error", role: "alert" });
   // Keys that are meant for the widget must not run or delete cells.
   for (const type of ["keydown", "keyup", "keypress"]) el.addEventListener(type, (event) => event.stopPropagation());

@@ -103,3 +103,51 @@ export interface ChatDocument {
   title: string;
   accepts_images: boolean;
 }
+
+export interface TuningAnswer extends Answer {
+  numbers: Numbers & { mean_logprob: number | null };
+  /** By which the server can be told to end it, while it is on its way. */
+  abort: string | null;
+  /** What would be asked now is not what was asked. */
+  stale: boolean;
+  winner: boolean;
+  note: string;
+}
+
+export interface TuningRow {
+  id: string;
+  values: Record<string, unknown>;
+  errors: Record<string, string>;
+}
+
+export interface TuningPrompt {
+  id: string;
+  text: string;
+  editable: boolean;
+  error: string | null;
+}
+
+export interface TuningItem {
+  id: string;
+  name: string;
+  values: Record<string, string | null>;
+}
+
+export interface TuningDocument {
+  id?: string;
+  completion: boolean;
+  fixed: Record<string, unknown>;
+  rows: TuningRow[];
+  columns: string[];
+  parameters: Control[];
+  prompts: TuningPrompt[];
+  items: TuningItem[];
+  variables: string[];
+  questions: { id: string; title: string }[];
+  answers: Record<string, Record<string, TuningAnswer>>;
+  base: string | null;
+  layout: "rows" | "columns";
+  stop: Stop | null;
+  busy: boolean;
+  notice: string | null;
+}

@@ -26,7 +26,7 @@ _NAMES = ("finish_reason", "mode", "run", "model")
 
 def rows_of(store: Store, sweep: str, spec: Mapping[str, Any]) -> pd.DataFrame:
     """One row per replicate that has been executed; see `Results.df` for the columns."""
-    _need_pandas()
+    need_pandas()
     import pandas as pd
 
     last = store.last_run(sweep)
@@ -35,7 +35,7 @@ def rows_of(store: Store, sweep: str, spec: Mapping[str, Any]) -> pd.DataFrame:
     names = [*spec["axes"], "item", *spec["columns"], *_RESULT_ORDER, *scores, *_TRACE_ORDER]
     names += [name for name in OPTIONAL if any(record[name] is not None for record in records)]
     frame = pd.DataFrame(
-        {name: _column(name, [record.get(name) for record in records], spec, scores) for name in names}
+        {name: column(name, [record.get(name) for record in records], spec, scores) for name in names}
     )
     frame.attrs = {
         "units": {name: unit for name, unit in UNITS.items() if name in names},
@@ -90,7 +90,7 @@ def _speed(result: Mapping[str, Any]) -> float | None:
     return float(counted / seconds) if seconds > 0 and counted > 0 else None
 
 
-def _column(name: str, values: list[Any], spec: Mapping[str, Any], scores: Sequence[str]) -> Any:
+def column(name: str, values: list[Any], spec: Mapping[str, Any], scores: Sequence[str]) -> Any:
     import pandas as pd
 
     if name in _NAMES:
@@ -239,7 +239,7 @@ def check_one_mode(df: pd.DataFrame) -> None:
         )
 
 
-def _need_pandas() -> None:
+def need_pandas() -> None:
     try:
         import pandas  # noqa: F401
     except ImportError as exc:

@@ -46,7 +46,8 @@ Command = Callable[..., Awaitable[Any]]
 class LiveWidget(anywidget.AnyWidget):
     """A widget that draws a `LiveDocument`.
 
-    Parameters: which view is drawn (``"stream"`` or ``"chat"``), and the document's state at the beginning.
+    Parameters: which view is drawn (``"stream"``, ``"chat"`` or ``"tuning"``), and the document's state at the
+    beginning.
     """
 
     kind = traitlets.Unicode().tag(sync=True)

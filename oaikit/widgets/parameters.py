@@ -126,14 +126,14 @@ def controls(of_model: Mapping[str, Any], context: int | None = None) -> list[di
 
     Parameters: what the model's generation_config says, and its context, tokens, None if it isn't known.
     """
-    made = [_control(row, of_model) for row in PARAMETERS.values()]
+    made = [control_of(row, of_model) for row in PARAMETERS.values()]
     for control in made:
         if control["name"] == "max_tokens" and context is not None:  # more is an error
             control["max"] = min(control["max"], context)
     return made
 
 
-def _control(row: Parameter, of_model: Mapping[str, Any]) -> dict[str, Any]:
+def control_of(row: Parameter, of_model: Mapping[str, Any]) -> dict[str, Any]:
     bounds, slider = row.bounds, row.slider
     return {
         "name": row.name,

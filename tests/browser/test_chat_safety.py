@@ -81,6 +81,15 @@ def test_reopened(browser: Browser, server: Server, saved: dict[str, Any]) -> No
         settled(again)
 
 
+def test_names_of_characters(browser: Browser, server: Server) -> None:
+    """The bundle leaves their table to the browser."""
+    said, meant = "caf&eacute; &amp; &lt;b&gt; &notit; &nosuch; x&semi;", "café & <b> &notit; &nosuch; x;"
+    cell = f"import oaikit as ok\nok.stream('x', max_tokens=60, structured_outputs={{'choice': [{said!r}]}});"
+    with notebook(browser, server, cell) as opened:
+        opened.run(0)
+        wait_until(lambda: opened.page.locator(".oai-markdown").inner_text() == meant, 20)
+
+
 def test_through_nbconvert(browser: Browser, saved: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "said.ipynb").write_text(json.dumps(saved))
     command = [sys.executable, "-m", "nbconvert", "--to", "html", "said.ipynb"]

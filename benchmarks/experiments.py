@@ -1,0 +1,208 @@
+"""A sweep next to vLLM's own ``LLM.generate``: the same prompts and parameters, in the same run.
+
+``python -m benchmarks.experiments`` has three contestants, each in a process and with an engine of its own, of which
+one is asked at a time, in turns: ``LLM.generate``, a sweep over HTTP from a Jupyter server, and a sweep of an
+``ok.Engine`` in its process. Ratios are taken within a round; medians of the rounds are given with lowest and highest.
+The client's CPU per request is the slope between two sizes, so that what a run costs once is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.harness import SERVED, jupyter_server
+from tools import tiny_model
+
+TOKENS = 64
+REQUESTS = 512
+CASES: dict[str, dict[str, Any]] = {
+    "greedy": {"temperature": 0, "n": 1},
+    "sampled": {"temperature": 0.8, "n": 1},
+    "seeded": {"temperature": 0.8, "n": 1, "seed": 1},
+    "8 replicates": {"temperature": 0.8, "n": 8},
+}
+# oaikit's defaults on a CPU, for vLLM too.
+ENGINE_ARGS: dict[str, Any] = {
+    "dtype": "float32",
+    "enforce_eager": True,
+    "enable_chunked_prefill": False,
+    "kv_cache_memory_bytes": 1 << 30,
+    "enable_prefix_caching": False,  # every round asks the same
+    "disable_log_stats": False,
+}
+VARIABLES = ("OAIKIT_BASE_URL", "OAIKIT_API_KEY")
+Ask = Callable[[dict[str, Any], int], float]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument("--contestant", choices=[*WORKERS], help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.contestant:
+        work(WORKERS[args.contestant])
+        return
+    with ExitStack() as stack:
+        ask = {name: stack.enter_context(started(name, stack)) for name in WORKERS}
+        for case in CASES:
+            for contestant in ask.values():  # a warm-up
+                contestant(case, args.requests // 4)
+            report(case, measured(ask, case, args.requests, args.rounds))
+
+
+def measured(
+    ask: dict[str, Callable[[str, int], dict[str, float]]], case: str, requests: int, rounds: int
+) -> dict[str, list[dict[str, float]]]:
+    """Seconds, and the client's CPU seconds at the full and at half the size, for each contestant and round."""
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in ask}
+    names = list(ask)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            whole, half = ask[name](case, requests), ask[name](case, requests // 2)
+            slope = (whole["cpu_s"] - half["cpu_s"]) / (requests - requests // 2)
+            found[name].append({"seconds": whole["seconds"], "cpu_ms": 1000 * slope})
+    return found
+
+
+def report(case: str, found: dict[str, list[dict[str, float]]]) -> None:
+    base = [each["seconds"] for each in found["LLM.generate"]]
+    for name, rounds in found.items():
+        ratios = [reference / each["seconds"] for reference, each in zip(base, rounds, strict=True)]
+        cpu = statistics.median(each["cpu_ms"] for each in rounds)
+        print(
+            f"{case:14} {name:14} {statistics.median(each['seconds'] for each in rounds):7.2f} s  "
+            f"throughput {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})  "
+            f"client CPU {cpu:.2f} ms a request",
+            flush=True,
+        )
+
+
+# -- contestants -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def started(name: str, stack: ExitStack) -> Iterator[Callable[[str, int], dict[str, float]]]:
+    """A contestant's process; what it yields has it answer so many requests of a case."""
+    environment = dict(os.environ)
+    if name == "HTTP":
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        options = (
+            f"--OAIKit.model={tiny_model.build()}",
+            f"--OAIKit.served_model_name={SERVED}",
+            f"--OAIKit.engine_args={ENGINE_ARGS!r}",
+        )
+        server = stack.enter_context(jupyter_server(folder, *options))
+        server.wait_for("ready")
+        environment |= dict(zip(VARIABLES, (server.v1, server.token), strict=True))
+    command = [sys.executable, "-m", "benchmarks.experiments", "--contestant", name]
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    asked, told = process.stdin, process.stdout
+
+    def ask(case: str, requests: int) -> dict[str, float]:
+        asked.write(json.dumps([case, requests]) + "\n")
+        asked.flush()
+        for line in told:
+            if line.startswith("{"):
+                return dict(json.loads(line))
+        raise RuntimeError(f"{name} ended")
+
+    try:
+        yield ask
+    finally:
+        asked.close()
+        process.wait(60)
+
+
+def work(make: Callable[[], Ask]) -> None:
+    """In a contestant's process: do what the lines of standard input say."""
+    ask = make()
+    for line in sys.stdin:
+        case, requests = json.loads(line)
+        before = time.process_time()
+        seconds = ask(dict(CASES[case]), requests)
+        print(json.dumps({"seconds": seconds, "cpu_s": time.process_time() - before}), flush=True)
+
+
+def prompts(requests: int, replicates: int) -> list[str]:
+    return [f"The {number}th day" for number in range(requests // replicates)]
+
+
+def llm_generate() -> Ask:
+    from vllm import LLM, SamplingParams
+
+    llm = LLM(str(tiny_model.build()), **ENGINE_ARGS)
+
+    def ask(case: dict[str, Any], requests: int) -> float:
+        sampling = SamplingParams(max_tokens=TOKENS, ignore_eos=True, **case)
+        texts = prompts(requests, case["n"])
+        began = time.perf_counter()
+        answers = llm.generate(texts, sampling, use_tqdm=False)
+        seconds = time.perf_counter() - began
+        assert sum(len(each.token_ids) for answer in answers for each in answer.outputs) == requests * TOKENS
+        return seconds
+
+    return ask
+
+
+def sweep_http() -> Ask:
+    import oaikit as ok
+
+    return sweeping(ok.connect())
+
+
+def sweep_engine() -> Ask:
+    import oaikit as ok
+
+    return sweeping(ok.Engine(str(tiny_model.build()), **ENGINE_ARGS))
+
+
+def sweeping(llm: Any) -> Ask:
+    import oaikit as ok
+
+    def ask(case: dict[str, Any], requests: int) -> float:
+        n, seed = case.pop("n"), case.pop("seed", None)
+        texts = prompts(requests, n)
+        sweep = ok.Sweep(
+            llm, case, prompts=texts, completion=True, n=n, seed=seed, max_tokens=TOKENS, ignore_eos=True
+        )
+        began = time.perf_counter()
+        sweep.run()
+        seconds = time.perf_counter() - began
+        assert sweep.df["completion_tokens"].sum() == requests * TOKENS
+        return seconds
+
+    return ask
+
+
+WORKERS: dict[str, Callable[[], Ask]] = {
+    "LLM.generate": llm_generate,
+    "HTTP": sweep_http,
+    "in process": sweep_engine,
+}
+
+
+if __name__ == "__main__":
+    main()
