@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from oaikit.reply import Usage as Usage
     from oaikit.widgets.chat import Chat as Chat
     from oaikit.widgets.stream_view import stream as stream
-    from oaikit.widgets.tuning import TuningTable as TuningTable
+    from oaikit.widgets.tuning.table import TuningTable as TuningTable
 
 _HOME = {
     "Backend": "oaikit.backend",
@@ -46,7 +46,7 @@ _HOME = {
     "Reply": "oaikit.reply",
     "Sweep": "oaikit.experiments.sweep",
     "Token": "oaikit.reply",
-    "TuningTable": "oaikit.widgets.tuning",
+    "TuningTable": "oaikit.widgets.tuning.table",
     "Usage": "oaikit.reply",
     "compare": "oaikit.experiments.oneoff",
     "connect": "oaikit.connection",

@@ -91,6 +91,7 @@ def _speed(result: Mapping[str, Any]) -> float | None:
 
 
 def column(name: str, values: list[Any], spec: Mapping[str, Any], scores: Sequence[str]) -> Any:
+    """A column of a sweep's DataFrame with its dtype: an array of pandas', of as many values."""
     import pandas as pd
 
     if name in _NAMES:
@@ -240,6 +241,11 @@ def check_one_mode(df: pd.DataFrame) -> None:
 
 
 def need_pandas() -> None:
+    """Say what to install.
+
+    Raises:
+        SettingError: pandas is not there.
+    """
     try:
         import pandas  # noqa: F401
     except ImportError as exc:

@@ -134,6 +134,7 @@ def controls(of_model: Mapping[str, Any], context: int | None = None) -> list[di
 
 
 def control_of(row: Parameter, of_model: Mapping[str, Any]) -> dict[str, Any]:
+    """How one parameter is edited in the browser; frontend/README.md has the keys."""
     bounds, slider = row.bounds, row.slider
     return {
         "name": row.name,

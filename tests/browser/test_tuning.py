@@ -52,7 +52,7 @@ class TablePage:
 def table_page(browser: Browser, server: Server, arguments: str, *cells: str) -> Iterator[TablePage]:
     """A notebook with a table of these arguments in its first cell, and what else its cells run."""
     first = (
-        "import oaikit as ok\nfrom oaikit.widgets.tuning import TuningTable\n"
+        "import oaikit as ok\nfrom oaikit.widgets.tuning.table import TuningTable\n"
         f"table = TuningTable(ok.connect(), {arguments})\ntable"
     )
     with notebook(browser, server, first, *cells) as opened:

@@ -17,7 +17,7 @@ LONG = "max_tokens=1500, ignore_eos=True"
 def cell(server: Server) -> Iterator[Kernel]:
     with kernel(server) as started:
         begin = (
-            "import time, oaikit as ok; from oaikit.widgets.tuning import TuningTable; llm = ok.connect();"
+            "import time, oaikit as ok; from oaikit.widgets.tuning.table import TuningTable; llm = ok.connect();"
             "print('ready')"
         )
         assert "ready" in printed(started.run(begin))

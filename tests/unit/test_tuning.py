@@ -20,13 +20,13 @@ from oaikit.experiments.sweep import Sweep
 from oaikit.reply import Choice, Reply, Token, Usage
 from oaikit.sampling import CHAT, COMPLETIONS, Endpoint, Limits
 from oaikit.widgets.document import LiveDocument
-from oaikit.widgets.tuning import TuningTable
-from oaikit.widgets.tuning_answer import Asked, Result, numbers
-from oaikit.widgets.tuning_exports import row_python, static, sweep_arguments, table_python
-from oaikit.widgets.tuning_frame import frame
-from oaikit.widgets.tuning_parameters import check_row, controls, known
-from oaikit.widgets.tuning_session import AT_ONCE, Session, empty_document
-from oaikit.widgets.tuning_state import State
+from oaikit.widgets.tuning.answer import Asked, Result, numbers
+from oaikit.widgets.tuning.exports import row_python, static, sweep_arguments, table_python
+from oaikit.widgets.tuning.frame import frame
+from oaikit.widgets.tuning.parameters import check_row, controls, known
+from oaikit.widgets.tuning.session import AT_ONCE, Session, empty_document
+from oaikit.widgets.tuning.state import State
+from oaikit.widgets.tuning.table import TuningTable
 
 HOT, COLD = {"temperature": 1}, {"temperature": 0}
 

@@ -13,8 +13,8 @@ from oaikit.experiments.space import Named
 from oaikit.sampling import CHAT, COMPLETIONS
 from oaikit.transcript import answer_html
 from oaikit.transcript import numbers as numbers_line
-from oaikit.widgets.tuning_parameters import SEED, as_json
-from oaikit.widgets.tuning_state import Row, State
+from oaikit.widgets.tuning.parameters import SEED, as_json
+from oaikit.widgets.tuning.state import Row, State
 
 _CELL = 'style="vertical-align:top;text-align:left;border:1px solid;padding:.3em .6em"'
 

@@ -14,7 +14,7 @@ from oaikit.experiments.items import Item
 from oaikit.experiments.keys import digest
 from oaikit.experiments.templates import fields_of
 from oaikit.sampling import COMPLETIONS, Endpoint, Limits
-from oaikit.widgets.tuning_parameters import as_json, check_name, check_row
+from oaikit.widgets.tuning.parameters import as_json, check_name, check_row
 
 
 @dataclass

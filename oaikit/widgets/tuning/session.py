@@ -17,9 +17,9 @@ from oaikit.experiments.provenance import provenance
 from oaikit.sampling import Limits
 from oaikit.widgets.document import LiveDocument
 from oaikit.widgets.threads import in_thread
-from oaikit.widgets.tuning_answer import Answer, Asked, Result
-from oaikit.widgets.tuning_parameters import controls
-from oaikit.widgets.tuning_state import Question, Row, State
+from oaikit.widgets.tuning.answer import Answer, Asked, Result
+from oaikit.widgets.tuning.parameters import controls
+from oaikit.widgets.tuning.state import Question, Row, State
 
 T = TypeVar("T")
 

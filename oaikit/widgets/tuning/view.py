@@ -11,9 +11,9 @@ from oaikit.backend import Backend
 from oaikit.errors import OAIKitError
 from oaikit.widgets.companion import Companion
 from oaikit.widgets.live import LOOP, Command, LiveWidget, kernel_id
-from oaikit.widgets.tuning_exports import row_python, static, table_python
-from oaikit.widgets.tuning_session import Session, empty_document
-from oaikit.widgets.tuning_state import State
+from oaikit.widgets.tuning.exports import row_python, static, table_python
+from oaikit.widgets.tuning.session import Session, empty_document
+from oaikit.widgets.tuning.state import State
 
 
 class TuningView(LiveWidget):

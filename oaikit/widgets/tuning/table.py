@@ -12,12 +12,12 @@ from oaikit.errors import InvalidRequestError
 from oaikit.experiments.items import items_of
 from oaikit.sampling import CHAT, COMPLETIONS
 from oaikit.widgets.live import LOOP
-from oaikit.widgets.tuning_answer import Result
-from oaikit.widgets.tuning_exports import sweep_arguments, table_python
-from oaikit.widgets.tuning_frame import frame
-from oaikit.widgets.tuning_session import Session
-from oaikit.widgets.tuning_state import State
-from oaikit.widgets.tuning_view import TuningView
+from oaikit.widgets.tuning.answer import Result
+from oaikit.widgets.tuning.exports import sweep_arguments, table_python
+from oaikit.widgets.tuning.frame import frame
+from oaikit.widgets.tuning.session import Session
+from oaikit.widgets.tuning.state import State
+from oaikit.widgets.tuning.view import TuningView
 
 if TYPE_CHECKING:
     import pandas as pd
