@@ -84,7 +84,13 @@ def test_many_seeded_prompts_at_once(server: Server) -> None:
     """vLLM splits what does not fit into one step, and on a CPU a seeded prompt that was split ended its engine."""
 
     def ask(number: int) -> int:
-        body = {"model": SERVED, "prompt": f"{number} " * 150, "seed": number, "temperature": 1, "max_tokens": 2}
+        body = {
+            "model": SERVED,
+            "prompt": f"{number} " * 150,
+            "seed": number,
+            "temperature": 1,
+            "max_tokens": 2,
+        }
         return server.request("POST", "oaikit/v1/completions", body).status
 
     with ThreadPoolExecutor(64) as pool:
