@@ -30,7 +30,7 @@ CONFIG := server_ext/jupyter-config/server-config/oaikit_server.json
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench demo-model demo-model-eval lint format clean
+.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench bench-widget demo-model demo-model-eval lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,8 +59,12 @@ chromium: # for the tests in a browser; without one they are skipped, and say so
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 	else echo "Chromium is not installed: the tests in a browser will be skipped"; fi
 
-bench: $(STAMP) ## measure the serving speed that the README quotes (ARGS=options)
+bench: $(STAMP) ## measure the serving speed that the README quotes (ARGS=options), and that of sweeps
 	$(BIN)/python benchmarks/serving.py $(ARGS)
+	$(BIN)/python -m benchmarks.experiments
+
+bench-widget: $(STAMP) chromium ## measure what the chat costs the browser, and how soon Stop frees the engine
+	$(BIN)/python -m benchmarks.widget
 
 demo-model: $(STAMP) ## train the built-in model anew (two hours on 2 cores; goes on where it was cut off)
 	$(BIN)/python -m tools.demo_model.train $(ARGS)
