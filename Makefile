@@ -30,7 +30,7 @@ CONFIG := server_ext/jupyter-config/server-config/oaikit_server.json
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench bench-widget demo-model demo-model-eval lint format clean
+.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench bench-widget demo-model demo-model-eval showcase lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ demo-model: $(STAMP) ## train the built-in model anew (two hours on 2 cores; goe
 
 demo-model-eval: $(STAMP) ## examine the built-in model on held-out questions and write its card's tables
 	$(BIN)/python -m tools.demo_model.evaluate --card oaikit/demo/README.md $(ARGS)
+
+showcase: $(STAMP) chromium ## run the notebooks on the built-in model, save what they show, and take the pictures
+	$(BIN)/python -m tools.notebooks
+	$(BIN)/python -m tools.screenshots
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check

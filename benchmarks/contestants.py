@@ -24,6 +24,7 @@ SERVED_MODEL_NAME = "bench"
 # The same for both, whatever either would default to.
 ENGINE_ARGS: dict[str, Any] = {
     "dtype": "float32",
+    "enable_chunked_prefill": False,
     "enforce_eager": True,
     "max_model_len": 2048,
     "kv_cache_memory_bytes": 1 << 30,

@@ -41,6 +41,23 @@ import oaikit as ok
 ok.stream("Tell me a story.", logprobs=True, temperature=0.8, seed=3, max_tokens=90);
 ok.stream(["Tell me about the sea.", "Write a poem."], labels=["the sea", "a poem"], seed=1, max_tokens=60);
 """
+SWEEP = """
+import oaikit as ok
+import pandas as pd
+sums = pd.DataFrame({"sum": [f"{a} + {a + 25}" for a in range(11, 71, 3)]})
+sums["answer"] = [sum(map(int, each.split(" + "))) for each in sums["sum"]]
+sweep = ok.Sweep(space=ok.grid(temperature=[0, 0.5, 1, 1.5]), data=sums, prompt="What is {sum}?",
+                 n=4, seed=0, score=ok.exact("answer"), max_tokens=8)
+sweep.run().plot("temperature", "exact").properties(width=360, height=180)
+"""
+TUNING = """
+import oaikit as ok
+table = ok.TuningTable(
+    prompt="Tell me a story about a fox.", max_tokens=40,
+    rows=[{"temperature": 0}, {"temperature": 0.8, "seed": 1}, {"temperature": 1.5, "seed": 1}],
+)
+table
+"""
 
 
 def main() -> None:
@@ -50,7 +67,7 @@ def main() -> None:
         with jupyter_server(Path(folder), *options) as server:
             server.wait_for("ready")
             browser = chromium(playwright)
-            for picture in (quickstart, chat, chat_dark, tool, stream):
+            for picture in (quickstart, chat, chat_dark, tool, stream, sweep, tuning):
                 print(picture.__name__)
                 picture(browser, server)
             browser.close()
@@ -102,6 +119,18 @@ def stream(browser: Browser, server: Server) -> None:
         without_sidebar(opened)
         opened.page.locator(".oai-token").nth(6).hover()
         of_cell(opened, "stream")
+
+
+def sweep(browser: Browser, server: Server) -> None:
+    with notebook(browser, server, SWEEP.strip()) as opened:
+        opened.run_all()
+        of_cell(opened, "sweep")
+
+
+def tuning(browser: Browser, server: Server) -> None:
+    with notebook(browser, server, TUNING.strip(), "table.run(); table.vote(1)") as opened:
+        opened.run_all()
+        of_cell(opened, "tuning")
 
 
 def begun(opened: Notebook) -> ChatPage:

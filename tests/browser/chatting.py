@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator
 from tests.browser.lab import Notebook, notebook
 from tests.harness import Server, wait_until
 
-LONG = "max_tokens=2000, ignore_eos=True"  # seconds of work for the tiny model
+LONG = "max_tokens=12_000, ignore_eos=True"  # half a minute's work for the tiny model, on `long_server`
 
 
 @dataclass

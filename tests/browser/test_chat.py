@@ -29,8 +29,10 @@ def test_send(browser: Browser, server: Server) -> None:
         assert len(page.text()) > 20
 
 
-def test_the_button_to_stop_is_there_first_and_ends_the_request(browser: Browser, server: Server) -> None:
-    with chat_page(browser, server, LONG, PATH) as page:
+def test_the_button_to_stop_is_there_first_and_ends_the_request(
+    browser: Browser, long_server: Server
+) -> None:
+    with chat_page(browser, long_server, LONG, PATH) as page:
         page.part("input").fill("Tell me a story")
         page.part("input").press("Enter")
         assert page.part("stop").is_visible(), "before the kernel has answered"
@@ -38,7 +40,7 @@ def test_the_button_to_stop_is_there_first_and_ends_the_request(browser: Browser
         page.streaming()
         page.part("stop").click()
         began = time.monotonic()
-        wait_until(lambda: server.status()["running"] == 0, 2, every=0.01)
+        wait_until(lambda: long_server.status()["running"] == 0, 2, every=0.01)
         print(f"the engine was idle after {time.monotonic() - began:.3f} s")
         page.wait(2)
         assert page.last.get_attribute("data-state") == "stopped"
@@ -48,8 +50,8 @@ def test_the_button_to_stop_is_there_first_and_ends_the_request(browser: Browser
         assert page.part("send").is_visible()
 
 
-def test_escape_stops_too(browser: Browser, server: Server) -> None:
-    with chat_page(browser, server, LONG) as page:
+def test_escape_stops_too(browser: Browser, long_server: Server) -> None:
+    with chat_page(browser, long_server, LONG) as page:
         page.say("Tell me a story", wait=False)
         page.streaming()
         page.part("input").press("Escape")
@@ -121,8 +123,8 @@ def test_probabilities_and_a_branch_at_a_token(browser: Browser, server: Server)
         assert len(page.python()) > 20
 
 
-def test_a_busy_cell_holds_up_nothing(browser: Browser, server: Server) -> None:
-    with chat_page(browser, server, LONG, "import time; time.sleep(20)") as page:
+def test_a_busy_cell_holds_up_nothing(browser: Browser, long_server: Server) -> None:
+    with chat_page(browser, long_server, LONG, "import time; time.sleep(20)") as page:
         page.say("Tell me a story", wait=False)
         page.streaming()
         page.notebook.run(1, wait=False)
@@ -130,7 +132,7 @@ def test_a_busy_cell_holds_up_nothing(browser: Browser, server: Server) -> None:
         seen = len(page.text())
         wait_until(lambda: len(page.text()) > seen + 60, 30)
         page.part("stop").click()
-        wait_until(lambda: server.status()["running"] == 0, 2)
+        wait_until(lambda: long_server.status()["running"] == 0, 2)
         page.wait(5)
         assert page.last.get_attribute("data-state") == "stopped"
         assert "[*]" in page.notebook.cell(1).inner_text(), "all that while the cell slept"
@@ -138,8 +140,8 @@ def test_a_busy_cell_holds_up_nothing(browser: Browser, server: Server) -> None:
         page.notebook.wait_until_idle()
 
 
-def test_other_cells_run_while_a_chat_streams(browser: Browser, server: Server) -> None:
-    with chat_page(browser, server, LONG, "print(6 * 7)") as page:
+def test_other_cells_run_while_a_chat_streams(browser: Browser, long_server: Server) -> None:
+    with chat_page(browser, long_server, LONG, "print(6 * 7)") as page:
         page.say("Tell me a story", wait=False)
         page.streaming()
         assert page.python() == "42"
@@ -148,8 +150,8 @@ def test_other_cells_run_while_a_chat_streams(browser: Browser, server: Server) 
         page.wait(5)
 
 
-def test_the_page_is_reloaded_in_the_middle(browser: Browser, server: Server) -> None:
-    with chat_page(browser, server, LONG, PATH) as page:
+def test_the_page_is_reloaded_in_the_middle(browser: Browser, long_server: Server) -> None:
+    with chat_page(browser, long_server, LONG, PATH) as page:
         page.say("Tell me a story", wait=False)
         page.streaming()
         page.notebook.save()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser
 
+from tests.browser.chatting import LONG
 from tests.browser.lab import Notebook, notebook, wait_for_text
 from tests.harness import Server, wait_until
 
-LONG = "max_tokens=1500, ignore_eos=True"
+WHOLE = "max_tokens=1500, ignore_eos=True"
 
 
 def shown(opened: Notebook) -> str:
@@ -18,7 +19,7 @@ def test_the_text_appears_and_stays(browser: Browser, server: Server) -> None:
     with notebook(
         browser,
         server,
-        f"import oaikit as ok\nreply = ok.stream('Tell me a story', {LONG})",
+        f"import oaikit as ok\nreply = ok.stream('Tell me a story', {WHOLE})",
         "print(len(reply.text))",
     ) as opened:
         opened.run(0, wait=False)
@@ -33,16 +34,18 @@ def test_the_text_appears_and_stays(browser: Browser, server: Server) -> None:
         assert (opened.errors, opened.outside) == ([], [])
 
 
-def test_the_button_stops_while_the_cell_blocks_the_kernel(browser: Browser, server: Server) -> None:
+def test_the_button_stops_while_the_cell_blocks_the_kernel(browser: Browser, long_server: Server) -> None:
     with notebook(
-        browser, server, f"import oaikit as ok\nreply = ok.stream('Tell', {LONG})\nprint(reply.cancelled)"
+        browser,
+        long_server,
+        f"import oaikit as ok\nreply = ok.stream('Tell', {LONG})\nprint(reply.cancelled)",
     ) as opened:
         opened.run(0, wait=False)
         stop = opened.part("stop")
         stop.wait_for(timeout=60_000)
         wait_until(lambda: len(shown(opened)) > 100, 60)
         stop.click()
-        wait_until(lambda: server.status()["running"] == 0, 2)
+        wait_until(lambda: long_server.status()["running"] == 0, 2)
         opened.wait_until_idle()
         wait_until(lambda: opened.part("column").get_attribute("data-state") == "stopped", 10)
         assert "True" in opened.output(0)
