@@ -9,6 +9,11 @@ from tests.browser.lab import Notebook, notebook, wait_for_text
 from tests.harness import Server, wait_until
 
 WHOLE = "max_tokens=1500, ignore_eos=True"
+# How long the text was, each time that it was longer.
+LENGTHS = """() => {
+    window.lengths = new Set();
+    setInterval(() => lengths.add(document.querySelector('.oai-markdown')?.textContent.length ?? 0), 20);
+}"""
 
 
 def shown(opened: Notebook) -> str:
@@ -22,14 +27,15 @@ def test_the_text_appears_and_stays(browser: Browser, server: Server) -> None:
         f"import oaikit as ok\nreply = ok.stream('Tell me a story', {WHOLE})",
         "print(len(reply.text))",
     ) as opened:
-        opened.run(0, wait=False)
-        early = wait_until(lambda: opened.part("column").count() and opened.part("numbers").inner_text(), 60)
-        assert "length" not in early
-        opened.wait_until_idle()
+        opened.page.evaluate(LENGTHS)
+        opened.run(0)
         opened.run(1)
         wait_until(lambda: opened.part("column").get_attribute("data-state") == "done", 10)
         text = opened.page.locator(".oai-markdown").inner_text()
         assert len(text) == int(opened.output(1).split()[-1])
+        lengths = opened.page.evaluate("() => [...lengths]")
+        assert len(lengths) > 5
+        assert lengths == sorted(lengths)
         assert "cut off at max_tokens" in opened.part("numbers").inner_text()
         assert (opened.errors, opened.outside) == ([], [])
 

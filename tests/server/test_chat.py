@@ -329,9 +329,17 @@ def test_a_chat_goes_on_while_a_cell_is_busy(server: Server) -> None:
         import oaikit as ok
         chat = ok.Chat(history=None, ignore_eos=True)
         reply = chat.send("Hello", wait=False)
-        lengths = [time.sleep(0.7) or len(chat.messages[-1]["content"]) for _ in range(4)]
+
+        def longer(than):
+            deadline = time.monotonic() + 30
+            while len(chat.messages[-1]["content"]) <= than and time.monotonic() < deadline:
+                time.sleep(0.02)
+            return len(chat.messages[-1]["content"])
+
+        first = longer(0)
+        second = longer(first)
         chat.stop()
-        print(lengths[-1] > lengths[0], chat.messages[-1]["content"] == reply.text, reply.cancelled)
+        print(second > first > 0, chat.messages[-1]["content"] == reply.text, reply.cancelled)
     """
     assert run_in_kernel(server, textwrap.dedent(code)) == "True True True"
 
