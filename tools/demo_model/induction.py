@@ -21,6 +21,8 @@ EMBEDDING_SCALE = (
 )
 CONSTANT = 0.45  # an entry that all embeddings share, so that a head can ask every token the same question
 BACK = (1, 2)  # how far the first two heads look back, tokens
+OWN = 16  # the first entries of an embedding, which tell a word behind a space from the same word without one
+BEHIND_SPACE = 0.3  # the first entry of all: with this sign behind a space
 WRITTEN, COPIED = 0.15, 0.3  # how loudly the heads speak, beside the embeddings
 NOTED = 0.35  # what makes a note as loud as an embedding
 SHARP_PLACE, SHARP_MATCH = 2.5, 2.0  # how sharply they look
@@ -34,12 +36,13 @@ STRETCH, WORD = (4, 30), (1, 2)  # words that come again, and their tokens
 LOOKED_AT = 2  # of them, how many have to be seen again before the next one is clear
 
 
-def give_induction(model: Qwen3ForCausalLM) -> None:
+def give_induction(model: Qwen3ForCausalLM, twins: list[tuple[int, int]]) -> None:
     """Make two heads of the first layer look back by one token and by two, and one of the second an induction head.
 
     That one asks where the last two tokens stood before: of a list it is the word that counts, not the comma behind it.
     All heads and layers besides begin by adding nothing. The embeddings leave the last entries of the residual stream
-    free, ``head_dim`` for each of the first two heads, in which they note which token they saw.
+    free, ``head_dim`` for each of the first two heads, in which they note which token they saw. ``twins`` are tokens
+    that differ by the space before them alone, (without, with): to a head that looks for them they are the same.
     """
     config, layers = model.config, model.model.layers
     size, half = config.head_dim, config.head_dim // 2
@@ -52,18 +55,21 @@ def give_induction(model: Qwen3ForCausalLM) -> None:
         embeddings.normal_(std=EMBEDDING_SCALE, generator=random)
         embeddings[:, constant:] = 0.0
         embeddings[:, constant] = CONSTANT
+        without, behind = torch.tensor(twins).T
+        embeddings[behind, OWN:] = embeddings[without, OWN:]
+        embeddings[without, 0], embeddings[behind, 0] = -BEHIND_SPACE, BEHIND_SPACE
         for layer in layers:
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
 
-        def read(rows: int) -> Tensor:
-            """A random look at the tokens: (rows, hidden), with orthogonal rows."""
+        def read(rows: int, first: int) -> Tensor:
+            """A random look at the tokens, from one entry on: (rows, hidden), with orthogonal rows."""
             look = torch.zeros(rows, config.hidden_size)
-            look[:, :constant] = orthogonal_rows(rows, constant, random)
+            look[:, first:constant] = orthogonal_rows(rows, constant - first, random)
             return look
 
         # The query is the key as it will be turned by the place so many tokens later.
-        looking, token = layers[0].self_attn, read(size)
+        looking, token = layers[0].self_attn, read(size, OWN)
         fast = int((turn > FAST).sum())
         sharpen(looking, [*range(fast), *range(half, half + fast)], SHARP_PLACE)
         for head, back in enumerate(BACK):
@@ -89,9 +95,15 @@ def give_induction(model: Qwen3ForCausalLM) -> None:
         induction.q_proj.weight[place] = compare[0] @ token
         induction.q_proj.weight[place, notes[0]] = NOTED * compare[1]
         set_rows(induction.k_proj, place, list(zip(notes, compare, strict=True)))
-        said = read(size)
+        said = read(size, 0)
         induction.v_proj.weight[place] = said
         induction.o_proj.weight[:, place] = COPIED * said.T
+
+
+def share_gradients(gradients: Tensor, twins: Tensor) -> None:
+    """Have twins, (n, 2), learn as one what they have in common: the same update keeps equal entries equal."""
+    common = gradients[twins, OWN:].sum(1, keepdim=True)
+    gradients[twins, OWN:] = common.expand(-1, 2, -1)
 
 
 def practice(draw: Random, vocabulary: int) -> tuple[list[int], list[bool]]:

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from .corpus.mixture import Document
 from .induction import give_induction
-from .tokenizer import CONTEXT, END, END_OF_TEXT
+from .tokenizer import CONTEXT, END, END_OF_TEXT, spaced
 
 # Few, wide layers: each one costs time per token, in training as in serving. Heads of 64, because vLLM's attention on
 # a CPU is made for those.
@@ -28,7 +28,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
         len(tokenizer), bos_token_id=end_of_text, eos_token_id=end, pad_token_id=end_of_text, use_cache=False
     )
     model = Qwen3ForCausalLM(config)
-    give_induction(model)
+    give_induction(model, spaced(tokenizer))
     return model
 
 

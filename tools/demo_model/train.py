@@ -19,22 +19,25 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 from . import card
+from .corpus.arithmetic import table
 from .corpus.common import Draw
 from .corpus.mixture import SKILLS, Document, document, example_document
 from .export import WEIGHTS, export
-from .induction import practice
+from .induction import practice, share_gradients
 from .model import IGNORED, Row, batch, encode, logits_and_labels, loss_sum, new_model
 from .muon import Muon
-from .tokenizer import make_tokenizer
+from .tokenizer import make_tokenizer, spaced
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = 3200
+STEPS = 4000
 TOKENS_PER_STEP = 6_000
 TOKENS_AT_ONCE = (
     1_000  # what one forward pass takes at most, unless one row is longer: the rest is accumulated
 )
 # Before the corpus the model practises copying; and afterwards that many of its texts are for practice.
 PRACTICE_STEPS, PRACTICE_RATE, PRACTICE_SHARE = 30, 0.4, 0.06
+# Sums are learned late, all at once, and from examples alone: when the model can read and copy, it gets more of them.
+SUMS_FROM, SUMS_SHARE = 1742, 0.08
 WARM_UP, COOL_DOWN = 0.03, 0.5  # shares of the steps: the rate rises, holds, and falls to nothing
 # Muon for the matrices: about half as many steps as AdamW needs, at the same measure of a learning rate. Twice as much
 # of either, and the model forgets how to copy.
@@ -140,6 +143,9 @@ def one_step(
         loss = loss_sum(model, ids, labels) / learned
         loss.backward()
         total += loss.item()
+    embeddings = model.model.embed_tokens.weight
+    assert embeddings.grad is not None
+    share_gradients(embeddings.grad, torch.tensor(spaced(tokenizer), device=model.device))
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for optimizer, base in zip(optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
         for group in optimizer.param_groups:
@@ -155,6 +161,8 @@ def rows_of_step(step: int, tokenizer: PreTrainedTokenizerFast) -> Iterator[Row]
         draw = Draw(f"train {step} {index}")
         if step < PRACTICE_STEPS or draw.random() < PRACTICE_SHARE:
             row = practice_row(draw, len(tokenizer))
+        elif step >= SUMS_FROM and draw.random() < SUMS_SHARE:
+            row = encode(example_document(table(draw)), tokenizer)
         else:
             row = encode(document(draw), tokenizer)
         tokens, index = tokens + len(row.ids), index + 1

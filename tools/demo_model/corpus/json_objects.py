@@ -11,10 +11,12 @@ from .json_kinds import COUNTRY_OF, FREE_KEYS, KINDS, Key, Kind, Value
 from .tool_catalogue import listed, with_articles
 from .words import COLOURS, THINGS, capitalized
 
-MADE_UP = 0.12
+MADE_UP = 0.06
 """Share of the objects whose keys are drawn freely."""
-OTHER_NAME = 0.15
+OTHER_NAME = 0.06
 """Share of the objects whose keys don't have their first names."""
+IN_ORDER = 0.85
+"""Share of the requests whose keys come in the order of the kind."""
 LABELLED = 0.15
 """Share of the descriptions that are no sentences: "name Anna, age 34"."""
 WORDINGS = (
@@ -147,7 +149,7 @@ def told_of(draw: Draw) -> tuple[Kind, dict[str, Value]]:
 def asked(draw: Draw, kind: Kind) -> Fields:
     """Two to four keys, most often in the order of the kind and under their first names."""
     keys = draw.sample(kind.keys, draw.randint(2, min(4, len(kind.keys))))
-    if draw.random() < 0.7:
+    if draw.random() < IN_ORDER:
         keys.sort(key=kind.keys.index)
     while True:
         other = draw.random() < OTHER_NAME

@@ -14,11 +14,17 @@ from .tool_catalogue import CATALOGUE, SEARCH, WANTED, WITHOUT_ARGUMENTS, Slot, 
 from .tool_composed import compose
 from .tool_results import Result, failure, has_result, result
 
-MOST_TOOLS = 4
-COMPOSED = 0.25
+MOST_TOOLS = 3
+COMPOSED = 0.1
 NO_ARGUMENTS = 0.04
 OPTIONAL_SAID = 0.35
 OPTIONAL_OFFERED = 0.3
+OTHER_NAMES = 0.2
+"""Share of the tools whose parameters don't have their first names."""
+CAMEL = 0.04
+"""Share of the tools that are named like ``getWeather``."""
+TURNED = 0.05
+"""Share of the tools whose parameters come in some other order."""
 CARELESS = 0.15
 """Share of the requests that are typed without a capital and a full stop."""
 FAILED = 0.06
@@ -319,14 +325,14 @@ def ended(text: str) -> str:
 
 def offered(draw: Draw, tool: Tool, values: Collection[str] = ()) -> Offer:
     """The tool with one of its names each; its optional parameters only now and then, but those of ``values``."""
-    spelling = camel if draw.random() < 0.1 else str
-    turn = draw.randrange(60)
+    spelling = camel if draw.random() < CAMEL else str
+    turn = draw.randrange(60) if draw.random() < OTHER_NAMES else 0
     slots = [
         slot
         for slot in tool.slots
         if not slot.asides or slot.names[0] in values or draw.random() < OPTIONAL_OFFERED
     ]
-    if draw.random() < 0.15:
+    if draw.random() < TURNED:
         draw.shuffle(slots)
     keys = {slot.names[0]: spelling(slot.names[turn % len(slot.names)]) for slot in slots}
     described = draw.random() < 0.3

@@ -1,6 +1,6 @@
 """The nouns, names and adjectives of the whole corpus.
 
-The model's tokenizer has about 2500 tokens, and a model of five million parameters learns little from a word that it
+The model's tokenizer has about 2,500 words, and a model of four million parameters learns little from a word that it
 meets rarely. So every skill draws its words from here before it invents one of its own.
 """
 
