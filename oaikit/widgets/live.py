@@ -24,14 +24,14 @@ from oaikit.widgets.document import LiveDocument
 
 log = logging.getLogger("oaikit.widgets")
 
-INTERVAL_S, LONGEST_INTERVAL_S = 0.1, 0.4
+INTERVAL_S, LONGEST_INTERVAL_S = 0.1, 0.5
 """The time between two messages with changes: Jupyter drops messages that come too fast."""
 
 CHARACTERS_PER_S = 500
 """Faster than that nobody reads: what comes faster is sent in fewer messages, up to the longest interval. Each costs
 600 bytes besides its text."""
 
-UNASKED_S = (0.3, 0.7, 1.5, 3.0, 6.0)
+UNASKED_S = (0.3, 0.7, 1.5, 3.0, 6.0, 12.0, 24.0)
 """When the document is sent unasked, after the widget was made: a kernel whose cell is busy can't hear the browser ask,
 and what was sent before the browser listened is lost."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.harness import Kernel, Server, kernel, printed
+from tests.harness import Kernel, Server, kernel, printed, wait_until
 
 SCHEMA = '{"type": "object", "properties": {"n": {"type": "null"}}, "required": ["n"], "additionalProperties": False}'
 
@@ -48,6 +50,20 @@ def test_an_object_comes_out_as_the_schema_has_it(notebook: Kernel) -> None:
     said(notebook, f"schema = {SCHEMA}")
     said(notebook, "%%oai --schema schema --out found --max-tokens 100\nNothing, please")
     assert said(notebook, "print(found)") == "{'n': None}"
+
+
+def test_an_interrupt_returns_the_prompt_ends_the_request_and_keeps_what_came(notebook: Kernel) -> None:
+    begun = notebook.client.execute("%%oai --out partial --max-tokens 1500 --ignore-eos\nTell me a story")
+    for message in notebook.messages(begun):
+        if message["msg_type"] == "comm_msg" and "streaming" in json.dumps(message["content"]):
+            break
+    at = time.monotonic()
+    notebook.interrupt()
+    rest = list(notebook.messages(begun))
+    assert time.monotonic() - at < 1  # of which 0.2 s are ours: the interrupt's own way takes some too
+    assert "KeyboardInterrupt" in printed(rest)
+    wait_until(lambda: notebook.server.status()["in_flight"] == 0, 1)
+    assert said(notebook, "print(partial.cancelled, len(partial.text) > 0)") == "True True"
 
 
 def test_the_models_are_listed_and_the_asked_one_is_marked(notebook: Kernel) -> None:
