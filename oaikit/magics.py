@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import keyword
 import shlex
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 from IPython.core.error import UsageError
@@ -13,15 +13,14 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
 
-from oaikit._loop import LoopThread
-from oaikit.backend import Backend, Stream, json_or_text
+from oaikit.backend import json_or_text
 from oaikit.connection import Connection, connect
 from oaikit.conversation import Conversation
 from oaikit.errors import InvalidRequestError
 from oaikit.magic_text import FORMS, Schema, interpolated, show_as
 from oaikit.reply import Reply
 from oaikit.sampling import CHAT, check_each, parameters
-from oaikit.widgets.stream_view import stream
+from oaikit.widgets.stream_view import asked_of, show
 
 _HELP = """\
 %oai status                    the engine: model, device, state
@@ -119,16 +118,18 @@ class OAIMagics(Magics):
         body = _checked({"messages": messages, **sampling})
         if model := body.get("model") or self.model:
             body["model"] = model
-        llm = _Heard(self._connection())
+        del body["messages"]
+        asked = asked_of(self._connection(), messages, **body)
+        replies: list[Reply] = []
         try:
-            stream(messages, llm, **{name: value for name, value in body.items() if name != "messages"})
+            show([asked], begun=replies.extend)
         except KeyboardInterrupt:
-            if llm.replies and llm.replies[-1].text:
-                self._go_on(options["chat"], conversation, llm.replies[-1])
+            if replies and replies[0].text:
+                self._go_on(options["chat"], conversation, replies[0])
                 if schema is None:
-                    self._assign(options["out"], llm.replies[-1])
+                    self._assign(options["out"], replies[0])
             raise
-        reply = llm.replies[-1]
+        reply = replies[0]
         self._go_on(options["chat"], conversation, reply)
         self._assign(options["out"], reply if schema is None else schema.parse_all(reply))
         show_as(options["form"], reply, self._shell)
@@ -172,36 +173,6 @@ class OAIMagics(Magics):
         """Set the variable that was named."""
         if name:
             self._shell.user_ns[name] = value
-
-
-class _Heard(Backend):
-    """A connection that remembers the replies to what it was asked: of an interrupted request nobody else has it."""
-
-    def __init__(self, llm: Connection) -> None:
-        self._llm = llm
-        self.replies: list[Reply] = []
-
-    @property
-    def model(self) -> str:
-        return self._llm.model
-
-    @property
-    def _loop(self) -> LoopThread:
-        return self._llm._loop
-
-    def status(self) -> dict[str, Any]:
-        """See `Connection.status`."""
-        return self._llm.status()
-
-    def _events(
-        self, path: str, body: dict[str, Any], abort: str | None = None
-    ) -> AsyncIterator[dict[str, Any]]:
-        return self._llm._events(path, body, abort)
-
-    def _ask(self, path: str, body: dict[str, Any], *, abort: str | None = None) -> Stream:
-        asked = super()._ask(path, body, abort=abort)
-        self.replies.append(asked.reply)
-        return asked
 
 
 # -- lines -------------------------------------------------------------------------------------------------------------

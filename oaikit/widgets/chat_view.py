@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import functools
-import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from oaikit.backend import Backend
 from oaikit.conversation import Conversation
-from oaikit.errors import OAIKitError
 from oaikit.transcript import conversation_html
-from oaikit.widgets.companion import Companion
+from oaikit.widgets.displayed import DisplayedWidget, telling
 from oaikit.widgets.exports import filename
-from oaikit.widgets.live import LOOP, LiveWidget, kernel_id
+from oaikit.widgets.live import Command, kernel_id
 from oaikit.widgets.messages import for_reading
 from oaikit.widgets.session import Session, empty_document
-from oaikit.widgets.turn import Turn
-
-Command = Callable[..., Awaitable[Any]]
 
 
-class ChatView(LiveWidget):
+class ChatView(DisplayedWidget):
     """What a `Chat` shows."""
 
     def __init__(self) -> None:
-        self._id = uuid.uuid4().hex
-        self._companions: list[Companion] = []
-        super().__init__("chat", {"id": self._id, **empty_document()})
         self._session: Session | None = None
+        super().__init__("chat", empty_document())
 
     async def begin(self, llm: Backend, conversation: Conversation, options: dict[str, Any]) -> Session:
         """On the loop: make the session, and look at the model meanwhile."""
@@ -37,26 +30,11 @@ class ChatView(LiveWidget):
         self.save()
         return self._session
 
-    def show(self) -> None:
-        """Display it, and beside it what a saved notebook shows."""
-        from IPython.display import display
-
-        display(self)  # type: ignore[no-untyped-call]
-        self._companions.append(Companion(self._id))
-        LOOP.call(self._refresh)
-
-    def save(self) -> None:
-        """The end of a turn: send what has changed, and have notebooks that are saved now show it."""
-        super().save()
-        self._refresh()
-
-    def _refresh(self) -> None:
-        if self._session is None or not self._companions:
-            return
-        path = for_reading(self._session.conversation)
+    def static(self) -> tuple[str, str]:
+        """The transcript, and its title."""
+        path = [] if self._session is None else for_reading(self._session.conversation)
         title = self.live.state["title"] or "A chat"
-        for companion in self._companions:
-            companion.update(conversation_html(path), f"{title} ({len(path)} messages)" if path else "")
+        return conversation_html(path), f"{title} ({len(path)} messages)" if path else ""
 
     def commands(self) -> Mapping[str, Command]:
         """What the browser may ask for; an error is shown as the notice too."""
@@ -79,20 +57,7 @@ class ChatView(LiveWidget):
             "open": session.open,
             "new": session.new,
         }
-        return {name: _told(session, command) for name, command in named.items()}
-
-
-def _told(session: Session, command: Command) -> Command:
-    async def obey(**args: Any) -> Any:
-        session.tell(None)  # of an earlier command
-        try:
-            value = await command(**args)
-        except OAIKitError as exc:
-            session.tell(exc.message)
-            raise
-        return None if isinstance(value, Turn) else value
-
-    return obey
+        return {name: telling(session.tell, command) for name, command in named.items()}
 
 
 async def _set_param(session: Session, name: str, value: Any) -> None:

@@ -8,15 +8,16 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from oaikit.backend import Backend
 from oaikit.conversation import Conversation
-from oaikit.errors import ConversationError, InvalidRequestError, NotFoundError, OAIKitError
+from oaikit.errors import ConversationError, InvalidRequestError, OAIKitError
 from oaikit.reply import Reply
 from oaikit.widgets import messages
 from oaikit.widgets.answer import Beginning, branch
 from oaikit.widgets.document import LiveDocument
+from oaikit.widgets.engine_status import status_of
 from oaikit.widgets.exports import export, parse
 from oaikit.widgets.functions import Functions
 from oaikit.widgets.history import History, Record
@@ -24,11 +25,10 @@ from oaikit.widgets.images import checked_data_url
 from oaikit.widgets.keeper import Keeper
 from oaikit.widgets.mirror import Mirror
 from oaikit.widgets.parameters import Parameters, controls
-from oaikit.widgets.threads import in_thread
+from oaikit.widgets.threads import off_loop
 from oaikit.widgets.turn import Approvals, Asking, Turn, is_vllm
 
 _BUSY: Final = "An answer is on its way: wait for it, or stop it first."
-T = TypeVar("T")
 
 
 def empty_document() -> dict[str, Any]:
@@ -112,11 +112,11 @@ class Session:
             OAIKitError: the server can't be reached.
         """
         models = getattr(self.llm, "models", None)
-        names = await _off_loop(models if callable(models) else lambda: [self.llm.model])
+        names = await off_loop(models if callable(models) else lambda: [self.llm.model])
         self.document.set(["models"], list(names))
         if not self.model:
             # A connection may have been told which of them to ask.
-            self.document.set(["model"], await _off_loop(lambda: self.llm.model))
+            self.document.set(["model"], await off_loop(lambda: self.llm.model))
         await self._look_at_engine()
 
     def look_soon(self) -> None:
@@ -130,12 +130,7 @@ class Session:
             self.tell(exc.message)
 
     async def _look_at_engine(self) -> None:
-        status = getattr(self.llm, "status", None)
-        try:
-            found = await _off_loop(status) if callable(status) else {}
-        except NotFoundError:  # no server of oaikit's
-            found = {}
-        told = found if isinstance(found, Mapping) else found.as_dict()
+        told = await off_loop(lambda: status_of(self.llm))
         served = self.shown_model in (told.get("served_names") or [self.shown_model])
         ready = told.get("state", "ready") == "ready"
         self._status = dict(told) if ready else None
@@ -285,7 +280,7 @@ class Session:
     async def _tell_listeners(self, reply: Reply) -> None:
         for listener in list(self.listeners):
             try:
-                await _off_loop(functools.partial(listener, reply))
+                await off_loop(functools.partial(listener, reply))
             except Exception as exc:
                 name = getattr(listener, "__name__", repr(listener))
                 self._set("notice", f"{name} failed: {type(exc).__name__}: {exc}")
@@ -308,7 +303,7 @@ class Session:
                 f"no model is served as {name!r}; there are: {', '.join(known)}", param="model"
             )
         self.model = name
-        self._set("model", name or await _off_loop(lambda: self.llm.model))
+        self._set("model", name or await off_loop(lambda: self.llm.model))
         with suppress(OAIKitError):
             await self._look_at_engine()
 
@@ -356,7 +351,7 @@ class Session:
     async def kept(self) -> list[dict[str, Any]]:
         """The conversations of the history."""
         history = self.history
-        entries = [] if history is None else await _off_loop(history.list)
+        entries = [] if history is None else await off_loop(history.list)
         return [asdict(entry) for entry in entries]
 
     async def open(self, id: str) -> None:
@@ -365,7 +360,7 @@ class Session:
         if self.history is None:
             raise ConversationError("this chat keeps no history (history=None)")
         history = self.history
-        record, conversation = await _off_loop(lambda: history.open(_text(id)))
+        record, conversation = await off_loop(lambda: history.open(_text(id)))
         self.keeper.read(record.id, conversation)
         with suppress(OAIKitError):  # of an oaikit with other parameters
             params = Parameters(record.settings.get("params") or {})
@@ -394,10 +389,6 @@ class Session:
     def _set(self, key: str, value: Any) -> None:
         if self.document.state.get(key) != value:
             self.document.set([key], value)
-
-
-async def _off_loop(work: Callable[[], T]) -> T:
-    return await asyncio.wrap_future(in_thread(work))
 
 
 def _text(value: Any) -> str:

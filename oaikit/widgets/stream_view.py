@@ -6,16 +6,17 @@ widget stands a static display, which the widget hides while it lives.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from oaikit.backend import Backend
 from oaikit.connection import connect
-from oaikit.errors import InvalidRequestError, NotFoundError
+from oaikit.errors import InvalidRequestError
 from oaikit.progress import in_kernel
 from oaikit.reply import Reply
 from oaikit.sampling import CHAT, COMPLETIONS, Endpoint
+from oaikit.widgets.engine_status import status_of
 
 ALTERNATIVES = 5
 """Of each token, if log-probabilities are asked for and no number is said."""
@@ -62,17 +63,25 @@ def stream(
     models: list[Backend] = [connect()] if llm is None else [llm] if isinstance(llm, Backend) else list(llm)
     several |= not (llm is None or isinstance(llm, Backend))
     asked = [
-        Asked(model, *_request(each, completion, sampling, _context(model)), label=label, prompt=_shown(each))
+        asked_of(model, each, completion=completion, label=label, **sampling)
         for model, each, label in _columns(models, prompts, labels)
     ]
     replies = show(asked, wait=wait)
     return replies if several else replies[0]
 
 
-def show(asked: Sequence[Asked], *, wait: bool = True) -> list[Reply]:
-    """Ask all at once, and show the answers in the way that fits the place; see `stream`."""
+def show(
+    asked: Sequence[Asked],
+    *,
+    wait: bool = True,
+    begun: Callable[[list[Reply]], object] = lambda replies: None,
+) -> list[Reply]:
+    """Ask all at once, and show the answers in the way that fits the place; see `stream`.
+
+    ``begun`` is given the replies before they fill: of an interrupted wait nothing is returned.
+    """
     display = _show_in_notebook if _can_show_widgets() else _print
-    return display(asked, wait)
+    return display(asked, wait, begun)
 
 
 # -- what is asked -----------------------------------------------------------------------------------------------------
@@ -104,6 +113,14 @@ def _columns(
     return list(zip(models, prompts * (count // len(prompts)), labels or names, strict=True))
 
 
+def asked_of(
+    llm: Backend, prompt: Any, *, completion: bool = False, label: str = "", **sampling: Any
+) -> Asked:
+    """What a model is asked: a user's message, OpenAI messages, or a text to go on with; see `stream`."""
+    context = status_of(llm).get("max_model_len")
+    return Asked(llm, *_request(prompt, completion, sampling, context), label=label, prompt=_shown(prompt))
+
+
 def _request(
     prompt: Any, completion: bool, sampling: Mapping[str, Any], context: int | None
 ) -> tuple[Endpoint, dict[str, Any]]:
@@ -118,17 +135,6 @@ def _request(
         body.setdefault("top_logprobs", ALTERNATIVES)
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
     return CHAT, {"messages": messages, **body}
-
-
-def _context(llm: Backend) -> int | None:
-    """The model's context in tokens, where the server says."""
-    status = getattr(llm, "status", None)
-    try:
-        found = status() if callable(status) else None
-    except NotFoundError:  # no server of oaikit's
-        return None
-    told = found if isinstance(found, Mapping) else getattr(found, "__dict__", {})
-    return told.get("max_model_len")
 
 
 def _shown(prompt: Any) -> str:
@@ -154,7 +160,9 @@ def _can_show_widgets() -> bool:
     return True
 
 
-def _show_in_notebook(asked: Sequence[Asked], wait: bool) -> list[Reply]:
+def _show_in_notebook(
+    asked: Sequence[Asked], wait: bool, begun: Callable[[list[Reply]], object]
+) -> list[Reply]:
     from IPython.display import display
 
     from oaikit.widgets.companion import Companion
@@ -163,6 +171,7 @@ def _show_in_notebook(asked: Sequence[Asked], wait: bool) -> list[Reply]:
 
     widget = StreamWidget(asked)
     display(widget)  # type: ignore[no-untyped-call]
+    begun(widget.replies)
     ended = LOOP.submit(widget.run(Companion(widget.id)))
     if not wait:
         return widget.replies
@@ -180,10 +189,11 @@ def _show_in_notebook(asked: Sequence[Asked], wait: bool) -> list[Reply]:
 # -- elsewhere ---------------------------------------------------------------------------------------------------------
 
 
-def _print(asked: Sequence[Asked], wait: bool) -> list[Reply]:
+def _print(asked: Sequence[Asked], wait: bool, begun: Callable[[list[Reply]], object]) -> list[Reply]:
     """Print the answers one after the other; all are asked for at once."""
     streams = [each.llm._ask(each.endpoint, dict(each.body)) for each in asked]
     replies = [each.reply for each in streams]
+    begun(replies)
     if not wait:
         return replies
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
@@ -33,3 +34,8 @@ def in_thread(work: Callable[[], T]) -> Future[T]:
 
     threading.Thread(target=run, name="oaikit-work", daemon=True).start()
     return future
+
+
+async def off_loop(work: Callable[[], T]) -> T:
+    """`in_thread`, awaited."""
+    return await asyncio.wrap_future(in_thread(work))

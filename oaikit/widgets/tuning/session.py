@@ -8,20 +8,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from oaikit.backend import Backend
-from oaikit.errors import InvalidRequestError, NotFoundError, OAIKitError
+from oaikit.errors import InvalidRequestError, OAIKitError
 from oaikit.experiments.provenance import provenance
 from oaikit.sampling import Limits
 from oaikit.widgets.document import LiveDocument
-from oaikit.widgets.threads import in_thread
+from oaikit.widgets.engine_status import status_of
+from oaikit.widgets.threads import off_loop
 from oaikit.widgets.tuning.answer import Answer, Asked, Result
 from oaikit.widgets.tuning.parameters import controls
 from oaikit.widgets.tuning.state import Question, Row, State
-
-T = TypeVar("T")
 
 AT_ONCE: Final = 64
 """Answers on their way at a time; others wait here. An engine works on that many unless it was told otherwise."""
@@ -81,10 +80,12 @@ class Session:
 
     async def _look(self) -> None:
         try:
-            told = await _off_loop(lambda: _status(self.llm))
+            told = await off_loop(lambda: status_of(self.llm))
         except OAIKitError as exc:
             self.tell(exc.message)
             return
+        if told.get("state", "ready") != "ready":
+            told = {}
         if told.get("model") != self._status.get("model"):
             self.provenance = {}
         self._status, state = told, self.state
@@ -101,7 +102,7 @@ class Session:
         if self._looked is not None:
             await self._looked
         if not self.provenance:
-            self.provenance = await _off_loop(lambda: provenance([_of_model(self.llm, self._status)], {}))
+            self.provenance = await off_loop(lambda: provenance([_of_model(self.llm, self._status)], {}))
 
     # -- editing ---------------------------------------------------------------------------------------------------
 
@@ -364,17 +365,6 @@ class Session:
             self.document.set([key], value)
 
 
-def _status(llm: Backend) -> Mapping[str, Any]:
-    """What the engine says of itself; nothing where it is no server of oaikit's, or isn't ready."""
-    status = getattr(llm, "status", None)
-    try:
-        found = status() if callable(status) else {}
-    except NotFoundError:
-        return {}
-    told = found if isinstance(found, Mapping) else found.as_dict()
-    return told if told.get("state", "ready") == "ready" else {}
-
-
 def _of_model(llm: Backend, status: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of the model with results."""
     known = ("vllm_version", "device", "max_model_len", "generation_config")
@@ -382,8 +372,3 @@ def _of_model(llm: Backend, status: Mapping[str, Any]) -> dict[str, Any]:
         "model": status.get("model") or llm.model,
         **{name: status[name] for name in known if name in status},
     }
-
-
-async def _off_loop(work: Callable[[], T]) -> T:
-    awaited: Awaitable[T] = asyncio.wrap_future(in_thread(work))
-    return await awaited

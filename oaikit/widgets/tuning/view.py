@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import functools
-import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from oaikit.backend import Backend
-from oaikit.errors import OAIKitError
-from oaikit.widgets.companion import Companion
-from oaikit.widgets.live import LOOP, Command, LiveWidget, kernel_id
+from oaikit.widgets.displayed import DisplayedWidget, telling
+from oaikit.widgets.live import Command, kernel_id
 from oaikit.widgets.tuning.exports import row_python, static, table_python
 from oaikit.widgets.tuning.session import Session, empty_document
 from oaikit.widgets.tuning.state import State
 
 
-class TuningView(LiveWidget):
+class TuningView(DisplayedWidget):
     """What a `TuningTable` shows."""
 
     def __init__(self) -> None:
-        self._id = uuid.uuid4().hex
-        self._companions: list[Companion] = []
         self._session: Session | None = None
-        super().__init__("tuning", {"id": self._id, **empty_document()})
+        super().__init__("tuning", empty_document())
 
     async def begin(self, llm: Backend, state: State) -> Session:
         """On the loop: make the session, and look at the model meanwhile."""
@@ -32,23 +27,9 @@ class TuningView(LiveWidget):
         self.save()
         return self._session
 
-    def show(self) -> None:
-        """Display it, and beside it what a saved notebook shows."""
-        from IPython.display import display
-
-        display(self)  # type: ignore[no-untyped-call]
-        self._companions.append(Companion(self._id))
-        LOOP.call(self._refresh)
-
-    def save(self) -> None:
-        """A run has ended, or something was edited: have notebooks that are saved now show it."""
-        super().save()
-        self._refresh()
-
-    def _refresh(self) -> None:
-        html, text = static(self.live.state) if self._companions else ("", "")
-        for companion in self._companions:
-            companion.update(html, text)
+    def static(self) -> tuple[str, str]:
+        """The table as it is now."""
+        return static(self.live.state)
 
     def commands(self) -> Mapping[str, Command]:
         """What the browser may ask for; an error is shown as the notice too."""
@@ -76,20 +57,7 @@ class TuningView(LiveWidget):
             "stop": session.stop,
             "export": functools.partial(_export, session),
         }
-        return {name: _told(session, command) for name, command in named.items()}
-
-
-def _told(session: Session, command: Command) -> Command:
-    async def obey(**args: Any) -> Any:
-        session.tell(None)  # of an earlier command
-        try:
-            value = await command(**args)
-        except OAIKitError as exc:
-            session.tell(exc.message)
-            raise
-        return value if isinstance(value, str) else None
-
-    return obey
+        return {name: telling(session.tell, command) for name, command in named.items()}
 
 
 async def _export(session: Session, row: str | None = None) -> str:
