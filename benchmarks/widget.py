@@ -14,8 +14,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.chatting import ChatPage, chat_page
-from tests.browser.lab import chromium, show
+from tests.browser.chatting import LONG, bytes_received, chat_page
+from tests.browser.lab import chromium
 from tests.harness import SERVED, Server, jupyter_server, wait_until
 from tools import tiny_model
 
@@ -70,28 +70,10 @@ def full_speed(browser: Browser, server: Server) -> None:
     print(f"longest task {longest['task']:.0f} ms, longest time between two frames {longest['frame']:.0f} ms")
 
 
-def bytes_received(page: ChatPage) -> list[int]:
-    """The sizes of what the page's sockets receive from now on; the page is loaded anew, for sockets to be told of."""
-    received: list[int] = []
-    page.notebook.page.on(
-        "websocket",
-        lambda socket: socket.on("framereceived", lambda payload: received.append(len(payload))),
-    )
-    page.notebook.save()
-    show(page.notebook)
-    page.part("input").wait_for(timeout=60_000)
-    page.notebook.page.wait_for_timeout(1000)
-    received.clear()
-    return received
-
-
 def stopping(browser: Browser, server: Server) -> None:
     taken = []
-    with chat_page(browser, server, "max_tokens=2000, ignore_eos=True") as page:
+    with chat_page(browser, server, LONG) as page:
         for _ in range(STOPS):
-            page.part("menu").locator("summary").click()
-            page.part("new").click()
-            wait_until(lambda: page.messages.count() == 0, 10)
             page.say("Tell me a story", wait=False)
             page.streaming()
             page.part("stop").click()

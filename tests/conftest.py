@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import openai
 import pytest
 
+from oaikit.connection import Connection
 from tests.harness import SERVED, Server, jupyter_server, run_in_kernel
 from tools import tiny_model
 
@@ -51,6 +53,15 @@ def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def kernel_key(server: Server) -> str:
     """The key that the server's kernels have."""
     return run_in_kernel(server, "import os; print(os.environ['OPENAI_API_KEY'])")
+
+
+@pytest.fixture
+def nowhere() -> Connection:
+    """A server that is not there."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return Connection(f"http://127.0.0.1:{port}/v1", "key", "tiny")
 
 
 @pytest.fixture

@@ -269,6 +269,16 @@ class Kernel:
         """As the button of a notebook does it."""
         self.server.request("POST", f"api/kernels/{self.id}/interrupt")
 
+    def interrupted_stream(self, code: str) -> tuple[list[dict[str, Any]], float]:
+        """Run a cell that streams, and interrupt it when it does. What it published from then on, and the seconds."""
+        begun = self.client.execute(code)
+        for message in self.messages(begun):
+            if message["msg_type"] == "comm_msg" and "streaming" in json.dumps(message["content"]):
+                break
+        at = time.monotonic()
+        self.interrupt()
+        return list(self.messages(begun)), time.monotonic() - at
+
 
 def printed(messages: list[dict[str, Any]]) -> str:
     """What a cell printed, and the traceback of what it raised."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from oaikit.reply import Delta, Reply, Token
 from oaikit.transcript import answer_html, numbers, side_by_side
 from oaikit.widgets.companion import Companion
 from oaikit.widgets.document import LiveDocument
+from oaikit.widgets.incoming import Incoming
 from oaikit.widgets.live import Command, LiveWidget, kernel_id
 from oaikit.widgets.stream_view import Asked
 
@@ -69,9 +69,8 @@ class _Column:
     """One answer in the document. All of it runs on the widgets' loop."""
 
     def __init__(self, live: LiveDocument, index: int, stream: Stream) -> None:
-        self._live, self._path, self._stream = live, ("columns", index), stream
-        self._thinking_since: float | None = None
-        self._numbered_at = 0.0
+        self._stream = stream
+        self._shown = Incoming(live, ("columns", index), _numbers)
 
     async def run(self) -> Exception | None:
         error: Exception | None = None
@@ -85,40 +84,17 @@ class _Column:
         if aborted:
             reply.cancelled, error = True, None
         elif error is not None:
-            self._set("error", str(error))
-        self._end_of_thoughts()
-        self._set("finish_reason", reply.finish_reason)
-        self._set("model", reply.model)
-        self._set("numbers", _numbers(reply))
-        self._set("state", "stopped" if aborted else "failed" if error else "done")
+            self._shown.set("error", str(error))
+        self._shown.end(reply, "stopped" if aborted else "failed" if error else "done")
         return error
 
     def _take(self, delta: Delta) -> None:
         if delta.index:  # further choices are in the reply
             return
-        live = self._live
-        if live.state["columns"][self._path[1]]["state"] == "waiting":
-            self._set("state", "streaming")
-        if delta.reasoning:
-            self._thinking_since = self._thinking_since or time.perf_counter()
-            live.append([*self._path, "reasoning"], delta.reasoning)
-        elif delta.text or delta.tool_calls:
-            self._end_of_thoughts()
-        live.append([*self._path, "text"], delta.text)
-        live.extend([*self._path, "tokens"], [row(token) for token in delta.tokens])
+        self._shown.take(delta, self._stream.reply)
+        self._shown.extend("tokens", [row(token) for token in delta.tokens])
         if delta.tool_calls:
-            self._set("tool_calls", [_call(call) for call in self._stream.reply.tool_calls])
-        if (now := time.perf_counter()) > self._numbered_at + 1.0:
-            self._numbered_at = now
-            self._set("numbers", _numbers(self._stream.reply))
-
-    def _end_of_thoughts(self) -> None:
-        if self._thinking_since is not None:
-            self._set("reasoning_s", round(time.perf_counter() - self._thinking_since, 3))
-            self._thinking_since = None
-
-    def _set(self, key: str, value: Any) -> None:
-        self._live.set([*self._path, key], value)
+            self._shown.set("tool_calls", [_call(call) for call in self._stream.reply.tool_calls])
 
 
 def _empty(asked: Asked) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator
 
-from tests.browser.lab import Notebook, notebook
+from tests.browser.lab import Notebook, notebook, show
 from tests.harness import Server, wait_until
 
 LONG = "max_tokens=12_000, ignore_eos=True"  # half a minute's work for the tiny model, on `long_server`
@@ -80,6 +80,24 @@ class ChatPage:
         """Set a parameter in the panel."""
         row = self.enter(name, value)
         wait_until(lambda: row.get_attribute("data-set") == "true", 20)
+
+
+def bytes_received(page: ChatPage) -> list[int]:
+    """The sizes of what the page's sockets receive from now on; the page is loaded anew.
+
+    Playwright tells of sockets when they open, and a new page opens the kernel's anew.
+    """
+    received: list[int] = []
+    page.notebook.page.on(
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda payload: received.append(len(payload))),
+    )
+    page.notebook.save()
+    show(page.notebook)
+    page.part("input").wait_for(timeout=60_000)
+    page.notebook.page.wait_for_timeout(1000)
+    received.clear()
+    return received
 
 
 @contextmanager

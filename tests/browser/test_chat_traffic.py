@@ -7,8 +7,7 @@ import time
 
 from playwright.sync_api import Browser
 
-from tests.browser.chatting import chat_page
-from tests.browser.lab import show
+from tests.browser.chatting import bytes_received, chat_page
 from tests.harness import Server
 
 TOKENS = 3000
@@ -22,17 +21,7 @@ TOLD = "import json; print(json.dumps(chat.messages[-1]['content']))"
 def test_three_thousand_tokens(browser: Browser, long_server: Server) -> None:
     options = f"max_tokens={TOKENS}, min_tokens={TOKENS}, ignore_eos=True"
     with chat_page(browser, long_server, options, SAY, TOLD) as page:
-        received: list[int] = []
-        # Playwright tells of sockets when they open: a reloaded page opens the kernel's anew.
-        page.notebook.page.on(
-            "websocket",
-            lambda socket: socket.on("framereceived", lambda payload: received.append(len(payload))),
-        )
-        page.notebook.save()
-        show(page.notebook)
-        page.part("input").wait_for(timeout=60_000)
-        page.notebook.page.wait_for_timeout(1000)
-        received.clear()
+        received = bytes_received(page)
         began = time.monotonic()
         page.notebook.run(1)
         page.wait()

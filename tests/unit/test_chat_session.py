@@ -6,7 +6,6 @@ import ast
 import asyncio
 import base64
 import json
-import socket
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -32,15 +31,6 @@ from oaikit.widgets.turn import Approvals, Asking
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 CALL = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
-
-
-@pytest.fixture
-def nowhere() -> Connection:
-    """A server that is not there."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return Connection(f"http://127.0.0.1:{port}/v1", "key", "tiny")
 
 
 Work = Callable[[Session], Awaitable[Any]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -129,7 +128,7 @@ def test_rows_are_added_copied_moved_and_removed() -> None:
     table.move(a.id, 9)
     assert [row.id for row in table.rows] == [b.id, copy.id, a.id]
     table.remove(copy.id)
-    table.add({"seed": 3}, after=b.id)
+    table.move(table.add({"seed": 3}).id, 1)
     assert [row.values for row in table.rows] == [HOT, {"seed": 3}, {"temperature": 0, "top_p": 7}]
     assert table.columns == ["temperature", "top_p", "seed"]
     with pytest.raises(InvalidRequestError, match="any more"):
@@ -262,15 +261,6 @@ def test_prompts_come_and_go() -> None:
 
 
 # -- the session -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def nowhere() -> Connection:
-    """A server that is not there."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return Connection(f"http://127.0.0.1:{port}/v1", "key", "tiny")
 
 
 Work = Callable[[Session], Awaitable[Any]]

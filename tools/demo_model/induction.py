@@ -51,13 +51,7 @@ def give_induction(model: Qwen3ForCausalLM, twins: list[tuple[int, int]]) -> Non
     turn = config.rope_parameters["rope_theta"] ** (-torch.arange(half) / half)
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        embeddings = model.model.embed_tokens.weight
-        embeddings.normal_(std=EMBEDDING_SCALE, generator=random)
-        embeddings[:, constant:] = 0.0
-        embeddings[:, constant] = CONSTANT
-        without, behind = torch.tensor(twins).T
-        embeddings[behind, OWN:] = embeddings[without, OWN:]
-        embeddings[without, 0], embeddings[behind, 0] = -BEHIND_SPACE, BEHIND_SPACE
+        embed(model.model.embed_tokens.weight, twins, constant, random)
         for layer in layers:
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
@@ -98,6 +92,16 @@ def give_induction(model: Qwen3ForCausalLM, twins: list[tuple[int, int]]) -> Non
         said = read(size, 0)
         induction.v_proj.weight[place] = said
         induction.o_proj.weight[:, place] = COPIED * said.T
+
+
+def embed(embeddings: Tensor, twins: list[tuple[int, int]], constant: int, random: torch.Generator) -> None:
+    """Random embeddings up to the constant entry, and nothing behind it; those of twins differ in their own entries."""
+    embeddings.normal_(std=EMBEDDING_SCALE, generator=random)
+    embeddings[:, constant:] = 0.0
+    embeddings[:, constant] = CONSTANT
+    without, behind = torch.tensor(twins).T
+    embeddings[behind, OWN:] = embeddings[without, OWN:]
+    embeddings[without, 0], embeddings[behind, 0] = -BEHIND_SPACE, BEHIND_SPACE
 
 
 def share_gradients(gradients: Tensor, twins: Tensor) -> None:

@@ -83,12 +83,13 @@ def train(
     if shutil.which("g++"):  # which the compiler needs; it makes a step a third shorter
         model.model.compile(dynamic=True)
     optimizers = make_optimizers(model, precision)
+    twins = torch.tensor(spaced(tokenizer), device=device)
     done = resume(checkpoint, model, optimizers, device)
     saved = time.monotonic()
     progress = tqdm(range(done, steps), initial=done, total=steps, desc="training", unit="step")
     for step in progress:
         with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
-            loss = one_step(model, optimizers, tokenizer, step, rate(step, steps))
+            loss = one_step(model, optimizers, tokenizer, twins, step, rate(step, steps))
         progress.set_postfix(loss=f"{loss:.3f}")
         last = step + 1 == steps
         if last or time.monotonic() - saved > CHECKPOINT_EVERY_S:
@@ -131,6 +132,7 @@ def one_step(
     model: Qwen3ForCausalLM,
     optimizers: list[Optimizer],
     tokenizer: PreTrainedTokenizerFast,
+    twins: torch.Tensor,
     step: int,
     factor: float,
 ) -> float:
@@ -145,7 +147,7 @@ def one_step(
         total += loss.item()
     embeddings = model.model.embed_tokens.weight
     assert embeddings.grad is not None
-    share_gradients(embeddings.grad, torch.tensor(spaced(tokenizer), device=model.device))
+    share_gradients(embeddings.grad, twins)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for optimizer, base in zip(optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
         for group in optimizer.param_groups:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from oaikit.backend import Backend, Stream
 from oaikit.errors import OAIKitError
-from oaikit.reply import Delta, Reply, Token
+from oaikit.reply import Reply, Token
 from oaikit.sampling import Endpoint
 from oaikit.widgets.document import LiveDocument
+from oaikit.widgets.incoming import Incoming
 
-_NUMBERS_EVERY_S = 1.0
 STOPPED = "stopped before its end"
 
 
@@ -47,25 +46,22 @@ class Result:
     note: str = ""
 
 
-@dataclass
 class Answer:
-    """An answer on its way into the document, at a path. All of it is on the widgets' loop."""
+    """An answer on its way into the document, at a path. All of it is on the widgets' loop.
 
-    live: LiveDocument
-    path: Sequence[str]
-    asked: Asked
-    token: str = field(default_factory=lambda: uuid.uuid4().hex)
-    stopped: bool = False
-    _stream: Stream | None = None
-    _thinking_since: float | None = None
-    _numbered_at: float = 0.0
+    ``token`` is the name by which the server can end it.
+    """
 
-    def __post_init__(self) -> None:
-        self.live.set(self.path, {**empty(), "abort": self.token})
+    def __init__(self, live: LiveDocument, path: Sequence[str], asked: Asked) -> None:
+        self.asked, self.token = asked, uuid.uuid4().hex
+        self._stopped = False
+        self._stream: Stream | None = None
+        live.set(path, {**empty(), "abort": self.token})
+        self._shown = Incoming(live, path, numbers)
 
     def stop(self) -> None:
         """End it, if it has not ended; what has come stays."""
-        self.stopped = True
+        self._stopped = True
         if self._stream is not None:
             self._stream.reply.cancel()
 
@@ -73,56 +69,27 @@ class Answer:
         """Ask as soon as there is a place, and show the answer as it comes."""
         reply, error = Reply(), None
         async with places:
-            if not self.stopped:
+            if not self._stopped:
                 self._stream = llm._ask(endpoint, dict(self.asked.body), abort=self.token)
                 reply, error = self._stream.reply, await self._receive(self._stream)
-        self.stopped |= reply.cancelled or getattr(error, "code", None) == "request_aborted"
-        said = None if error is None or self.stopped else error
-        self._end(reply, said)
+        stopped = self._stopped or reply.cancelled or getattr(error, "code", None) == "request_aborted"
+        said = None if stopped else error
+        if said is not None:
+            self._shown.set("error", said.message)
+        self._shown.set("abort", None)
+        self._shown.end(reply, "stopped" if stopped else "failed" if said else "done")
         if said is not None:
             return Result(self.asked, reply, f"{type(said).__name__}: {said.message}")
-        return Result(self.asked, reply, STOPPED if self.stopped else None)
+        return Result(self.asked, reply, STOPPED if stopped else None)
 
     async def _receive(self, stream: Stream) -> OAIKitError | None:
         try:
             async for delta in stream:
-                self._take(delta, stream.reply)
+                if not delta.index:  # there is one answer in a cell
+                    self._shown.take(delta, stream.reply)
         except OAIKitError as exc:
             return exc
         return None
-
-    def _take(self, delta: Delta, reply: Reply) -> None:
-        if delta.index:  # there is one answer in a cell
-            return
-        if self._numbered_at == 0.0:
-            self._set("state", "streaming")
-        if delta.reasoning:
-            self._thinking_since = self._thinking_since or time.perf_counter()
-            self.live.append([*self.path, "reasoning"], delta.reasoning)
-        elif delta.text or delta.tool_calls:
-            self._end_of_thoughts()
-        self.live.append([*self.path, "text"], delta.text)
-        if (now := time.perf_counter()) > self._numbered_at + _NUMBERS_EVERY_S:
-            self._numbered_at = now
-            self._set("numbers", numbers(reply))
-
-    def _end_of_thoughts(self) -> None:
-        if self._thinking_since is not None:
-            self._set("reasoning_s", round(time.perf_counter() - self._thinking_since, 3))
-            self._thinking_since = None
-
-    def _end(self, reply: Reply, error: OAIKitError | None) -> None:
-        self._end_of_thoughts()
-        self._set("finish_reason", reply.finish_reason)
-        self._set("model", reply.model)
-        self._set("numbers", numbers(reply))
-        if error is not None:
-            self._set("error", error.message)
-        self._set("abort", None)
-        self._set("state", "stopped" if self.stopped else "failed" if error else "done")
-
-    def _set(self, key: str, value: Any) -> None:
-        self.live.set([*self.path, key], value)
 
 
 def empty() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.cells import Design
@@ -15,6 +15,8 @@ from oaikit.experiments.keys import digest
 from oaikit.experiments.templates import fields_of
 from oaikit.sampling import COMPLETIONS, Endpoint, Limits
 from oaikit.widgets.tuning.parameters import as_json, check_name, check_row
+
+T = TypeVar("T", "Row", "Prompt")
 
 
 @dataclass
@@ -91,23 +93,20 @@ class State:
         Raises:
             InvalidRequestError: there is none.
         """
-        for row in self.rows:
-            if row.id == id:
-                return row
-        raise InvalidRequestError(f"this table has no set {id!r} any more", param="row")
+        return _found(self.rows, id, "set", param="row")
 
     def name_of(self, row: Row) -> str:
         """What a row is called in messages: by its place, from 1."""
         return f"set {self.rows.index(row) + 1}"
 
-    def add(self, values: Mapping[str, Any], after: str | None = None) -> Row:
-        """Put a row behind another, by default the last.
+    def add(self, values: Mapping[str, Any]) -> Row:
+        """Put a row behind the last.
 
         Raises:
             InvalidRequestError: a value that can't be; no row is added.
         """
         row = Row(self._id("r"), self._checked({**as_json(values)}))
-        self.rows.insert(len(self.rows) if after is None else self._place(after) + 1, row)
+        self.rows.append(row)
         self._show_columns(row.values)
         return row
 
@@ -115,7 +114,7 @@ class State:
         """Put a copy of a row, wrong values included, behind it."""
         row = self.row(id)
         copy = Row(self._id("r"), dict(row.values), dict(row.errors))
-        self.rows.insert(self._place(id) + 1, copy)
+        self.rows.insert(self.rows.index(row) + 1, copy)
         return copy
 
     def remove(self, id: str) -> None:
@@ -181,9 +180,6 @@ class State:
         if name in self._data():
             raise InvalidRequestError(f"{name!r} is among the values for the prompts already", param=name)
 
-    def _place(self, id: str) -> int:
-        return self.rows.index(self.row(id))
-
     def _show_columns(self, names: Iterable[str]) -> None:
         self.columns += [name for name in names if name not in self.columns]
 
@@ -195,10 +191,7 @@ class State:
         Raises:
             InvalidRequestError: there is none.
         """
-        for prompt in self.prompts:
-            if prompt.id == id:
-                return prompt
-        raise InvalidRequestError(f"this table has no prompt {id!r} any more", param="prompt")
+        return _found(self.prompts, id, "prompt", param="prompt")
 
     def set_prompt(self, id: str, text: str) -> None:
         """Give a prompt another text."""
@@ -372,6 +365,13 @@ class State:
             "variables": variables,
             "questions": [{"id": question.id, "title": title} for question, title in self.titles()],
         }
+
+
+def _found(among: Iterable[T], id: str, what: str, *, param: str) -> T:
+    for each in among:
+        if each.id == id:
+            return each
+    raise InvalidRequestError(f"this table has no {what} {id!r} any more", param=param)
 
 
 def _present(data: Mapping[str, Any]) -> dict[str, Any]:
