@@ -45,6 +45,12 @@ class Token:
         return None if self.logprob is None else math.exp(self.logprob)
 
 
+def mean_logprob(tokens: Sequence[Token]) -> float | None:
+    """In nats, over the tokens whose log-probability is known; None where none is."""
+    known = [token.logprob for token in tokens if token.logprob is not None]
+    return sum(known) / len(known) if known else None
+
+
 @dataclass(frozen=True)
 class Delta:
     """A piece of an answer: its text, the choice it belongs to, and in a choice's last piece the reason it ended.

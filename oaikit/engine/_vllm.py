@@ -124,10 +124,11 @@ def parse_arguments(model: str, options: Mapping[str, Any]) -> Namespace:
 
 def _configuration(name: str, value: Any) -> Any:
     """A dict as the configuration that the argument takes, as vLLM's command line reads its JSON; else the value."""
-    kinds = {field.name: field.type for field in dataclasses.fields(AsyncEngineArgs)}
-    kind = kinds.get(name)
+    if not isinstance(value, Mapping):
+        return value
+    kind = next((field.type for field in dataclasses.fields(AsyncEngineArgs) if field.name == name), None)
     made = next((each for each in typing.get_args(kind) or (kind,) if dataclasses.is_dataclass(each)), None)
-    if not isinstance(value, Mapping) or not isinstance(made, type):
+    if not isinstance(made, type):
         return value
     try:
         return made(**value)

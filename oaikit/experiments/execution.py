@@ -35,7 +35,7 @@ from oaikit.experiments.scoring import AnyScorer, Judge
 from oaikit.experiments.space import label_of
 from oaikit.experiments.store import Result, Store
 from oaikit.experiments.targets import Answer, Facts, Target, only_vllm, target_of
-from oaikit.reply import Choice
+from oaikit.reply import mean_logprob
 from oaikit.sampling import CHAT
 
 LOOP: Final = LoopThread("oaikit-sweep")
@@ -294,17 +294,12 @@ def _results(answer: Answer, request: str, first: int, count: int, run: str) -> 
             completion_tokens=answer.tokens[index],
             latency_s=reply.latency_s,
             ttft_s=reply.ttft_s,
-            mean_logprob=_mean_logprob(choice),
+            mean_logprob=mean_logprob(choice.tokens),
             reasoning=choice.reasoning or None,
             tool_calls=json.dumps(choice.tool_calls) if choice.tool_calls else None,
         )
         for index, choice in enumerate(reply.choices[:count])
     ]
-
-
-def _mean_logprob(choice: Choice) -> float | None:
-    known = [token.logprob for token in choice.tokens if token.logprob is not None]
-    return sum(known) / len(known) if known else None
 
 
 def _stretches(replicates: Iterable[int], most: int) -> Iterator[tuple[int, int]]:

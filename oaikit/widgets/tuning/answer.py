@@ -10,7 +10,7 @@ from typing import Any
 
 from oaikit.backend import Backend, Stream
 from oaikit.errors import OAIKitError
-from oaikit.reply import Reply, Token
+from oaikit.reply import Reply, mean_logprob
 from oaikit.sampling import Endpoint
 from oaikit.widgets.document import LiveDocument
 from oaikit.widgets.incoming import Incoming
@@ -121,12 +121,6 @@ def numbers(reply: Reply) -> dict[str, float | int | None]:
 def tokens(reply: Reply) -> int | None:
     """The tokens of the answer: as the server counted them, or as many as came with log-probabilities."""
     return reply.usage.completion_tokens or len(reply.tokens) or None
-
-
-def mean_logprob(tokens: Sequence[Token]) -> float | None:
-    """In nats, over the tokens whose log-probability is known; None where none is."""
-    known = [token.logprob for token in tokens if token.logprob is not None]
-    return sum(known) / len(known) if known else None
 
 
 def _rounded(value: float | None) -> float | None:

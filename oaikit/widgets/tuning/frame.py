@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from oaikit.experiments import tables
 from oaikit.experiments.cells import TEMPLATE, shown_prompt
 from oaikit.experiments.columns import UNITS
-from oaikit.widgets.tuning.answer import Result, mean_logprob, tokens
+from oaikit.reply import mean_logprob
+from oaikit.widgets.tuning.answer import Result, tokens
 from oaikit.widgets.tuning.parameters import SEED
 
 if TYPE_CHECKING:
