@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Browser, Locator
 
+from tests.browser.chatting import LONG
 from tests.browser.lab import Notebook, notebook
 from tests.harness import Server, wait_until
-
-LONG = "max_tokens=2000, ignore_eos=True"  # seconds of work for the tiny model
 
 
 @dataclass
@@ -131,10 +130,10 @@ def test_edit_run_judge_compare_and_reopen(browser: Browser, server: Server) -> 
         assert "Hello {who}" in shown.inner_text()
 
 
-def test_answers_stream_side_by_side_and_are_stopped(browser: Browser, server: Server) -> None:
+def test_answers_stream_side_by_side_and_are_stopped(browser: Browser, long_server: Server) -> None:
     arguments = f"'Tell me a story', [{{'temperature': 0.5}}, {{'temperature': 1}}], {LONG}"
     blocking = "table.run(); print(len(table.df))"
-    with table_page(browser, server, arguments, "print(table.df['error'].tolist())", blocking) as page:
+    with table_page(browser, long_server, arguments, "print(table.df['error'].tolist())", blocking) as page:
         page.part("run-all").click()
         page.wait("streaming", "streaming")
         answers = page.part("answer")
@@ -146,10 +145,10 @@ def test_answers_stream_side_by_side_and_are_stopped(browser: Browser, server: S
         # One set by its button, the rest with Escape.
         page.part("stop-set").first.click()
         page.wait("stopped", "streaming", timeout_s=5)
-        assert server.status()["running"] == 1
+        wait_until(lambda: long_server.status()["running"] == 1, 2)
         page.entry(1, "temperature").press("Escape")
         began = time.monotonic()
-        wait_until(lambda: server.status()["running"] == 0, 2, every=0.01)
+        wait_until(lambda: long_server.status()["running"] == 0, 2, every=0.01)
         print(f"the engine was idle after {time.monotonic() - began:.3f} s")
         page.wait("stopped", "stopped", timeout_s=5)
         assert page.part("stop").is_hidden()
@@ -159,7 +158,7 @@ def test_answers_stream_side_by_side_and_are_stopped(browser: Browser, server: S
         page.notebook.run(2, wait=False)
         page.wait("streaming", "streaming")
         page.part("stop").click()
-        wait_until(lambda: server.status()["running"] == 0, 2)
+        wait_until(lambda: long_server.status()["running"] == 0, 2)
         page.notebook.wait_until_idle()
         assert page.notebook.output(2).strip() == "2"
         page.wait("stopped", "stopped", timeout_s=5)

@@ -2,6 +2,7 @@
 
 import { button, copyText, download, h, setChildren, setText } from "../dom";
 import type { Store } from "../document";
+import { Notice } from "../notice";
 import type { ChatDocument } from "../types";
 import { Announcer, Composer } from "./composer";
 import { MessageView } from "./message";
@@ -21,16 +22,13 @@ export class ChatView {
   private empty = h("div", { className: "oai-empty" }, "Ask something. Enter sends, Shift+Enter begins a new line.");
   private title = h("span", { className: "oai-title", "data-oaikit": "title" });
   private params = h("span", { className: "oai-summary" });
-  private notice = h("span", { "data-oaikit": "notice-text" });
-  private banner: HTMLElement;
+  private notice = new Notice(() => this.draw());
   private announcer = new Announcer();
   private composer: Composer;
   private settings: Settings;
   private history = h("div", { className: "oai-history", "data-oaikit": "history-list", hidden: true });
   private messages = new Map<string, MessageView>();
   private probabilities: HTMLButtonElement;
-  private failure: string | null = null;
-  private dismissed: string | null = null;
   private asTokens = false;
 
   constructor(private store: Store<ChatDocument>) {
@@ -40,12 +38,6 @@ export class ChatView {
       stop: this.stop,
       editLast: () => this.editLast(),
     });
-    this.banner = h(
-      "div",
-      { className: "oai-notice", role: "alert", "data-oaikit": "notice", hidden: true },
-      this.notice,
-      button("notice-close", "Close", "×", () => this.dismiss()),
-    );
     this.probabilities = button("probabilities", "Colour the tokens by probability", "Probabilities", () => {
       this.asTokens = !this.asTokens;
       if (this.asTokens && !this.store.document.params.logprobs) this.run("set_param", { name: "logprobs", value: true });
@@ -57,7 +49,7 @@ export class ChatView {
       this.head(),
       this.settings.element,
       this.history,
-      this.banner,
+      this.notice.element,
       this.log,
       this.announcer.element,
       this.composer.element,
@@ -75,7 +67,7 @@ export class ChatView {
     this.element.dataset.busy = String(chat.busy);
     this.settings.show(chat);
     this.composer.show(chat);
-    this.showNotice(chat);
+    this.notice.show(chat.notice);
     this.showMessages(chat);
     if (follow) this.log.scrollTop = this.log.scrollHeight;
   };
@@ -136,7 +128,7 @@ export class ChatView {
   private run = (name: string, args: object = {}): void => void this.attempt(name, args);
 
   private stop = (): void => {
-    this.store.stop(this.store.document.stop).catch((error: Error) => this.fail(error));
+    this.store.stop(this.store.document.stop).catch(this.notice.fail);
   };
 
   /** Whether a command was obeyed; if not, the user is told. */
@@ -145,7 +137,7 @@ export class ChatView {
       await this.store.command(name, args);
       return true;
     } catch (error) {
-      this.fail(error as Error);
+      this.notice.fail(error as Error);
       return false;
     }
   }
@@ -154,14 +146,9 @@ export class ChatView {
     try {
       return await this.store.command<R>(name, args);
     } catch (error) {
-      this.fail(error as Error);
+      this.notice.fail(error as Error);
       return null;
     }
-  }
-
-  private fail(error: Error): void {
-    this.failure = error.message;
-    this.draw();
   }
 
   private press = (event: KeyboardEvent): void => {
@@ -203,19 +190,6 @@ export class ChatView {
     if (last?.role === "assistant") {
       this.announcer.show(ids[ids.length - 1]!, last.text, !["waiting", "streaming"].includes(last.state ?? "done"));
     }
-  }
-
-  private showNotice(chat: ChatDocument): void {
-    const text = this.failure ?? (chat.notice === this.dismissed ? null : chat.notice);
-    if (chat.notice === null) this.dismissed = null;
-    this.banner.hidden = text === null;
-    setText(this.notice, text ?? "");
-  }
-
-  private dismiss(): void {
-    this.failure = null;
-    this.dismissed = this.store.document.notice;
-    this.draw();
   }
 
   private async showHistory(): Promise<void> {

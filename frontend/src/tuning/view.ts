@@ -2,6 +2,7 @@
 
 import { button, copyText, download, h, setChildren, setText } from "../dom";
 import type { Store } from "../document";
+import { Notice } from "../notice";
 import type { TuningDocument } from "../types";
 import { ended } from "./answer";
 import { written } from "./parameter";
@@ -15,8 +16,7 @@ export class TuningView {
   private layout: HTMLButtonElement;
   private start: HTMLButtonElement;
   private stopAll: HTMLButtonElement;
-  private notice = h("span", { "data-oaikit": "notice-text" });
-  private banner: HTMLElement;
+  private notice = new Notice(() => this.draw());
   private prompts: Prompts;
   private head = h("thead");
   private body = h("tbody");
@@ -24,8 +24,6 @@ export class TuningView {
   private titles = new Map<string, HTMLElement>();
   private lines: HTMLTableRowElement[] = [];
   private announcer = h("div", { className: "oai-offscreen", "aria-live": "polite", "data-oaikit": "announcer" });
-  private failure: string | null = null;
-  private dismissed: string | null = null;
   private running: string[] | null = null;
 
   constructor(private store: Store<TuningDocument>) {
@@ -42,12 +40,6 @@ export class TuningView {
       className: "oai-primary",
     });
     this.stopAll = button("stop", "Stop (Esc)", "Stop", () => this.stop(), { className: "oai-stop" });
-    this.banner = h(
-      "div",
-      { className: "oai-notice", role: "alert", "data-oaikit": "notice", hidden: true },
-      this.notice,
-      button("notice-close", "Close", "×", () => this.dismiss()),
-    );
     const head = h(
       "div",
       { className: "oai-head oai-row" },
@@ -66,7 +58,7 @@ export class TuningView {
       "div",
       { className: "oai oai-tuning", role: "group", "aria-label": "Tuning table", onkeydown: this.press },
       head,
-      this.banner,
+      this.notice.element,
       this.prompts.element,
       h("div", { className: "oai-scroll" }, table),
       this.announcer,
@@ -83,7 +75,7 @@ export class TuningView {
     this.stopAll.hidden = !table.busy;
     this.layout.setAttribute("aria-pressed", String(table.layout === "columns"));
     this.showChoices(table);
-    this.showNotice(table);
+    this.notice.show(table.notice);
     this.prompts.show(table);
     this.showTable(table);
     this.announce(table);
@@ -172,8 +164,8 @@ export class TuningView {
   // -- commands --------------------------------------------------------------------------------------------------
 
   private run = (name: string, args: object = {}): void => {
-    this.failure = null;
-    this.store.command(name, args).catch((error: Error) => this.fail(error));
+    this.notice.forget();
+    this.store.command(name, args).catch(this.notice.fail);
   };
 
   /** Stop what a set asks, or everything. */
@@ -181,7 +173,7 @@ export class TuningView {
     const { stop, answers } = this.store.document;
     const tokens = Object.values(row === null ? {} : (answers[row] ?? {})).flatMap(({ abort }) => abort ?? []);
     // A set is stopped by its tokens alone: a cell that waits for all sets goes on waiting for the others.
-    this.store.stop(row === null ? stop : { tokens, kernel: null }, { row }).catch((error: Error) => this.fail(error));
+    this.store.stop(row === null ? stop : { tokens, kernel: null }, { row }).catch(this.notice.fail);
   }
 
   private async copy(row: string | null): Promise<void> {
@@ -190,7 +182,7 @@ export class TuningView {
       if (await copyText(text)) setText(this.announcer, "Copied");
       else download("tuning.py", text);
     } catch (error) {
-      this.fail(error as Error);
+      this.notice.fail(error as Error);
     }
   }
 
@@ -205,24 +197,6 @@ export class TuningView {
   };
 
   // -- what is said ----------------------------------------------------------------------------------------------
-
-  private fail(error: Error): void {
-    this.failure = error.message;
-    this.draw();
-  }
-
-  private dismiss(): void {
-    this.failure = null;
-    this.dismissed = this.store.document.notice;
-    this.draw();
-  }
-
-  private showNotice(table: TuningDocument): void {
-    const text = this.failure ?? (table.notice === this.dismissed ? null : table.notice);
-    if (table.notice === null) this.dismissed = null;
-    this.banner.hidden = text === null;
-    setText(this.notice, text ?? "");
-  }
 
   /** Tell a screen reader which sets have ended since the last time. */
   private announce(table: TuningDocument): void {
