@@ -25,9 +25,9 @@ def test_three_thousand_tokens(browser: Browser, long_server: Server) -> None:
         began = time.monotonic()
         page.notebook.run(1)
         page.wait()
-        seconds = time.monotonic() - began
+        seconds, size = time.monotonic() - began, sum(received)  # before a cell prints the text once more
         told = json.loads(page.python(2))
         assert " ".join(page.text().split()) == " ".join(told.split())
         assert f"{TOKENS} tokens" in page.part("numbers").last.inner_text()
-        print(f"{sum(received)} bytes in {len(received)} messages and {seconds:.1f} s")
-        assert sum(received) <= max(MOST_BYTES, TEXT_BYTES + MOST_BYTES_PER_S * seconds)
+        print(f"{size} bytes in {len(received)} messages and {seconds:.1f} s")
+        assert size <= max(MOST_BYTES, TEXT_BYTES + MOST_BYTES_PER_S * seconds)
