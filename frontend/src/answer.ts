@@ -49,7 +49,7 @@ export class AnswerView {
       this.text.show(answer.text, !running);
       parts.push(this.text.element);
     }
-    if (answer.tool_calls.length) parts.push(this.showCalls(answer.tool_calls));
+    if (answer.tool_calls.length) parts.push(this.showCalls(answer.tool_calls, running));
     if (running && !answer.text && !answer.reasoning && !answer.tool_calls.length) parts.push(this.waiting);
     if (answer.error !== null) {
       setText(this.error, answer.error);
@@ -71,11 +71,11 @@ export class AnswerView {
     return this.thoughts;
   }
 
-  private showCalls(calls: ToolCall[]): Node {
+  private showCalls(calls: ToolCall[], running: boolean): Node {
     const cards = calls.map((call) => {
       let card = this.cards.get(call.id);
       if (!card) this.cards.set(call.id, (card = new CallCard(this.actions.approve)));
-      card.show(call);
+      card.show(call, running);
       return card.element;
     });
     setChildren(this.calls, cards);
@@ -114,14 +114,15 @@ class CallCard {
     this.element = h("div", { className: "oai-call", "data-oaikit": "tool-call" }, head, this.given);
   }
 
-  show(call: ToolCall): void {
+  /** While the answer is running the arguments are not complete: nobody should allow what can't be read yet. */
+  show(call: ToolCall, running: boolean): void {
     this.id = call.id;
     this.element.dataset.state = call.state;
     setText(this.name, call.name);
-    setText(this.state, CALL_STATES[call.state] ?? call.state);
+    setText(this.state, running ? "…" : (CALL_STATES[call.state] ?? call.state));
     setText(this.given, pretty(call.arguments));
     setText(this.result, call.result ?? "");
-    const below = call.state === "asked" ? [this.choices] : call.result === null ? [] : [this.result];
+    const below = call.state === "asked" && !running ? [this.choices] : call.result === null ? [] : [this.result];
     setChildren(this.element, [this.element.firstChild!, this.given, ...below]);
   }
 }

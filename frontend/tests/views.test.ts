@@ -184,11 +184,16 @@ describe("the chat", () => {
     ]);
   });
 
-  it("shows tool calls with the choice to run them", () => {
+  it("shows tool calls with the choice to run them, once their arguments are complete", async () => {
     const call = { id: "c", name: "add", arguments: '{"a":1}', state: "asked", result: null };
-    const nodes = { a: { parent: null, role: "assistant", ...answer("", { tool_calls: [call] }) } };
+    const unfinished = answer("", { tool_calls: [{ ...call, arguments: '{"a"' }], state: "streaming" });
+    const nodes = { a: { parent: null, role: "assistant", ...unfinished } };
     const { model, el } = open("chat", chat({ nodes, order: ["a"], leaf: "a" }));
     expect(part(el, "tool-call").textContent).toContain("add");
+    expect(el.querySelector('[data-oaikit="approve"]')).toBeNull();
+    model.says({ type: "ops", seq: 1, ops: [["+", ["nodes", "a", "tool_calls", 0, "arguments"], ":1}"]] });
+    model.says({ type: "ops", seq: 2, ops: [["=", ["nodes", "a", "state"], "done"]] });
+    await drawn();
     part(el, "approve").click();
     part(el, "deny").click();
     expect(model.commands("approve").map((each) => each.args)).toEqual([
