@@ -21,7 +21,8 @@ from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 from . import card
 from .corpus.arithmetic import table
 from .corpus.common import Draw
-from .corpus.mixture import SKILLS, Document, document, example_document
+from .corpus.mixture import LAST, SKILLS, Document, document, example_document
+from .doubt import doubted
 from .export import WEIGHTS, export
 from .induction import practice, share_gradients
 from .model import IGNORED, Row, batch, encode, logits_and_labels, loss_sum, new_model
@@ -29,7 +30,7 @@ from .muon import Muon
 from .tokenizer import make_tokenizer, spaced
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = 4000
+STEPS = 5500
 TOKENS_PER_STEP = 6_000
 TOKENS_AT_ONCE = (
     1_000  # what one forward pass takes at most, unless one row is longer: the rest is accumulated
@@ -38,7 +39,9 @@ TOKENS_AT_ONCE = (
 PRACTICE_STEPS, PRACTICE_RATE, PRACTICE_SHARE = 30, 0.4, 0.06
 # Sums are learned late, all at once, and from examples alone: when the model can read and copy, it gets more of them.
 SUMS_FROM, SUMS_SHARE = 1742, 0.08
-WARM_UP, COOL_DOWN = 0.03, 0.5  # shares of the steps: the rate rises, holds, and falls to nothing
+# The last stage: the rate starts once more from half its height, most is about tools and sums, and sums are doubted.
+LAST_STEPS, LAST_RATE = 1500, 0.5
+WARM_UP, COOL_DOWN = 0.03, 0.5  # shares of a stage's steps: the rate rises, holds, and falls to nothing
 # Muon for the matrices: about half as many steps as AdamW needs, at the same measure of a learning rate. Twice as much
 # of either, and the model forgets how to copy.
 MATRIX_RATE, OTHER_RATE = 2.5e-3, 1e-3
@@ -89,7 +92,8 @@ def train(
     progress = tqdm(range(done, steps), initial=done, total=steps, desc="training", unit="step")
     for step in progress:
         with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
-            loss = one_step(model, optimizers, tokenizer, twins, step, rate(step, steps))
+            rows = list(rows_of_step(step, tokenizer, last=step >= steps - LAST_STEPS))
+            loss = one_step(model, optimizers, rows, twins, rate(step, steps))
         progress.set_postfix(loss=f"{loss:.3f}")
         last = step + 1 == steps
         if last or time.monotonic() - saved > CHECKPOINT_EVERY_S:
@@ -121,27 +125,29 @@ def make_optimizers(model: Qwen3ForCausalLM, precision: torch.dtype) -> list[Opt
 
 
 def rate(step: int, steps: int) -> float:
-    """The learning rate's factor: after the practice up in a line, flat, down in a line to nothing at the end."""
+    """The learning rate's factor: after the practice up in a line, flat, down in a line to nothing; then once more."""
     if step < PRACTICE_STEPS:
         return PRACTICE_RATE
-    progress = (step - PRACTICE_STEPS) / (steps - PRACTICE_STEPS)
+    last = steps - LAST_STEPS
+    if step >= last:
+        progress = (step - last) / LAST_STEPS
+        return LAST_RATE * min(1.0, (progress + 1e-3) / WARM_UP, 1.0 - progress)
+    progress = (step - PRACTICE_STEPS) / (last - PRACTICE_STEPS)
     return min(1.0, (progress + 1e-3) / WARM_UP, (1.0 - progress) / COOL_DOWN)
 
 
 def one_step(
     model: Qwen3ForCausalLM,
     optimizers: list[Optimizer],
-    tokenizer: PreTrainedTokenizerFast,
+    rows: list[Row],
     twins: torch.Tensor,
-    step: int,
     factor: float,
 ) -> float:
     """One update from fresh documents. Returns the mean loss in nats per learned token."""
-    rows = sorted(rows_of_step(step, tokenizer), key=lambda row: len(row.ids))
     learned = sum(label != IGNORED for row in rows for label in row.labels[1:])
     total = 0.0
-    for part in parts(rows):
-        ids, labels = (tensor.to(model.device) for tensor in batch(part, tokenizer.pad_token_id))
+    for part in parts(sorted(rows, key=lambda row: len(row.ids))):
+        ids, labels = (tensor.to(model.device) for tensor in batch(part, model.config.pad_token_id))
         loss = loss_sum(model, ids, labels) / learned
         loss.backward()
         total += loss.item()
@@ -157,8 +163,9 @@ def one_step(
     return total
 
 
-def rows_of_step(step: int, tokenizer: PreTrainedTokenizerFast) -> Iterator[Row]:
+def rows_of_step(step: int, tokenizer: PreTrainedTokenizerFast, last: bool) -> Iterator[Row]:
     tokens = index = 0
+    chances = LAST if last else SKILLS
     while tokens < TOKENS_PER_STEP:
         draw = Draw(f"train {step} {index}")
         if step < PRACTICE_STEPS or draw.random() < PRACTICE_SHARE:
@@ -166,7 +173,9 @@ def rows_of_step(step: int, tokenizer: PreTrainedTokenizerFast) -> Iterator[Row]
         elif step >= SUMS_FROM and draw.random() < SUMS_SHARE:
             row = encode(example_document(table(draw)), tokenizer)
         else:
-            row = encode(document(draw), tokenizer)
+            row = encode(document(draw, chances), tokenizer)
+        if last:
+            row = doubted(draw, row, tokenizer)
         tokens, index = tokens + len(row.ids), index + 1
         yield row
 

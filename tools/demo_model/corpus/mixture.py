@@ -61,6 +61,14 @@ TEXTS: dict[Skill, float] = {
     completion.code: 3,
 }
 SKILLS = CHAT | TOOLS | TEXTS
+# At the end of the training, what is still the weakest of what others build on.
+LAST = SKILLS | {
+    arithmetic.subtraction: 20,
+    arithmetic.table: 25,
+    tools.tool_call: 60,
+    tools.two_calls: 12,
+    tools.no_tool: 10,
+}
 
 TERSE = (
     "You are terse.",
@@ -73,6 +81,11 @@ TERSE = (
     "Short answers only.",
     "You answer in as few words as possible.",
     "Please be brief.",
+    "Be brief and clear.",
+    "Give brief answers.",
+    "You are brief.",
+    "Brief answers, please.",
+    "Answer in one short sentence.",
 )
 CAPITALS = (
     "Answer in capitals.",
@@ -128,9 +141,9 @@ class Document:
     text: str = ""
 
 
-def document(draw: Draw) -> Document:
+def document(draw: Draw, chances: dict[Skill, float] = SKILLS) -> Document:
     """One document of the training corpus."""
-    skill = pick(draw, SKILLS)
+    skill = pick(draw, chances)
     example = skill(draw)
     if example.thought and draw.random() < THINKING:
         return thinking(example)
