@@ -104,6 +104,11 @@ def device_name() -> str:
     return str(current_platform.get_device_name())
 
 
+def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's options, and oaikit's defaults where they say nothing."""
+    return {**SAFE_DEFAULTS, **(CPU_DEFAULTS if current_platform.is_cpu() else {}), **options}
+
+
 def parse_arguments(model: str, options: Mapping[str, Any]) -> Namespace:
     """vLLM's arguments for a model: its own defaults, oaikit's for a CPU, and over both the user's options.
 
@@ -114,8 +119,7 @@ def parse_arguments(model: str, options: Mapping[str, Any]) -> Namespace:
     args: Namespace = make_arg_parser(FlexibleArgumentParser()).parse_args([])
     names = set(vars(args)) | {field.name for field in dataclasses.fields(AsyncEngineArgs)}
     _check_names(options, {name for name in names - _HTTP_SERVER_ARGUMENTS if not name.startswith("_")})
-    defaults = CPU_DEFAULTS if current_platform.is_cpu() else {}
-    for name, value in {**SAFE_DEFAULTS, **defaults, **options, "model": model}.items():
+    for name, value in {**with_defaults(options), "model": model}.items():
         setattr(args, name, _configuration(name, value))
     if isinstance(args.served_model_name, str):
         args.served_model_name = [args.served_model_name]

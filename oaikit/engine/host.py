@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from oaikit._loop import LoopThread
 from oaikit.engine import _child
 from oaikit.engine.call import Call, Send, crashed
-from oaikit.engine.state import EngineSpec, EngineStatus, Progress, State
+from oaikit.engine.state import EngineSpec, EngineStatus, Progress, State, public_arguments
 from oaikit.errors import (
     EngineFailedError,
     EngineLoadingError,
@@ -249,8 +249,14 @@ class EngineHost:
         self._spec = spec
         self._phase("importing vLLM")
         adapter = await asyncio.to_thread(_import_adapter)
-        self._status = replace(self._status, device=adapter.device_name(), vllm_version=adapter.VERSION)
-        args = await asyncio.to_thread(adapter.parse_arguments, spec.source, spec.engine_arguments())
+        given = spec.engine_arguments()
+        self._status = replace(
+            self._status,
+            device=adapter.device_name(),
+            vllm_version=adapter.VERSION,
+            engine_args=public_arguments(adapter.with_defaults(given)),
+        )
+        args = await asyncio.to_thread(adapter.parse_arguments, spec.source, given)
         if stop.asked:
             return None
         with self._reports() as report:

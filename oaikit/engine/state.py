@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from oaikit import demo
+
+_SECRET = re.compile(r"(^|_|-)(token|key|secret|password)$", re.IGNORECASE)
 
 
 class State(StrEnum):
@@ -46,6 +49,19 @@ class EngineSpec:
         return {**built_in, **self.options, **named}
 
 
+def public_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Engine arguments as anybody may see them: in JSON's types, and without what a token, key or password is."""
+    return {name: _public(value) for name, value in arguments.items() if not _SECRET.search(name)}
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return public_arguments({str(name): inner for name, inner in value.items()})
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_public(inner) for inner in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a load has come: its phase, seconds in that phase, seconds in all."""
@@ -59,7 +75,8 @@ class Progress:
 class EngineStatus:
     """An engine at one moment.
 
-    ``device`` and ``vllm_version`` are None until vLLM is imported, ``progress`` is None unless the state is loading,
+    ``device`` and ``vllm_version`` are None until vLLM is imported, ``engine_args`` (those that were given and oaikit's
+    own defaults, but no secrets) are empty until then; ``progress`` is None unless the state is loading,
     ``uptime_s`` (seconds) unless it is ready. Of the model, once it is ready: ``max_model_len``, its context (tokens);
     ``max_logprobs`` (-1: no limit); ``max_num_seqs``, how many answers it works on at once; whether messages may have
     images; and what its generation_config says of sampling, by vLLM's names. ``error`` is the cause of the last failure
@@ -80,6 +97,7 @@ class EngineStatus:
     max_num_seqs: int | None = None
     accepts_images: bool | None = None
     generation_config: Mapping[str, Any] = field(default_factory=dict)
+    engine_args: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The same in JSON's types."""

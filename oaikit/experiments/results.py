@@ -45,6 +45,9 @@ class Results:
 
     def __init__(self, store: Store, sweep: str) -> None:
         self._store, self._id = store, sweep
+        self._table: tuple[Any, pd.DataFrame] | None = (
+            None  # what was read last, and of what state of the store
+        )
 
     @property
     def id(self) -> str:
@@ -72,7 +75,10 @@ class Results:
         that a row above shows already), ``mode``, ``run``, ``cell``, ``key``. ``df.attrs`` has the units and what the
         results were made by. Where an answer has them also ``reasoning`` and ``tool_calls`` (JSON).
         """
-        return tables.rows_of(self._store, self.id, self._spec())
+        state = (self.id, self._store.stamp())
+        if self._table is None or self._table[0] != state:
+            self._table = state, tables.rows_of(self._store, self.id, self._spec())
+        return self._table[1].copy()
 
     @property
     def cells(self) -> pd.DataFrame:

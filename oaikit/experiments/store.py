@@ -105,6 +105,11 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({str(self.path) if self.path else 'in memory'})"
 
+    def stamp(self) -> tuple[int, int]:
+        """What is another one when anything has been written since, here or by another process."""
+        with self._lock:
+            return self._pragma("data_version"), self._db.total_changes
+
     # -- runs ----------------------------------------------------------------------------------------------------------
 
     def begin_run(self, run: str, sweep: str, provenance: Mapping[str, Any]) -> None:

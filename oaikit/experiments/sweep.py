@@ -106,6 +106,7 @@ class Sweep(Results):
                 param="data",
             )
         self._prepared: Prepared | None = None
+        self._scored: Any = None  # of what state of the store all is scored that can be
         super().__init__(store if isinstance(store, Store) else Store(store), "")
 
     # -- before --------------------------------------------------------------------------------------------------------
@@ -258,8 +259,14 @@ class Sweep(Results):
     def _score(self) -> None:
         """Score what has no score yet; what a scorer fails on is said, once per call."""
         prepared = self._prepared or self._prepare()
-        for failures in rating.apply(self._store, prepared.sweep, prepared.spec, self._scorers):
+        state = (prepared.sweep, [each.identity for each in self._scorers], self._store.stamp())
+        if state == self._scored:
+            return
+        failed = rating.apply(self._store, prepared.sweep, prepared.spec, self._scorers)
+        for failures in failed:
             warnings.warn(str(failures), stacklevel=3)
+        # What failed is tried again each time: a function may read what has been mended meanwhile.
+        self._scored = None if failed else state
 
 
 def _end(execution: Execution, ended: Future[None]) -> None:

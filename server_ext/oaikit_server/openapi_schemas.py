@@ -298,6 +298,9 @@ def _engine_fields() -> dict[str, Schema]:
         "served_names": _list(_of("string")),
         "device": _of("string null"),
         "vllm_version": _of("string null"),
+        "engine_args": _of(
+            "object", "What the engine was started with: what was given and oaikit's defaults, no secrets."
+        ),
         "error": _of("string null", "The cause of the last failure or crash."),
         "restarts": _count("Restarts after crashes since the model was asked for."),
         "progress": _or_null(_object({"phase": _of("string"), **seconds})),

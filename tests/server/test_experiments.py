@@ -84,6 +84,7 @@ def test_a_sweep_becomes_a_table(llm: Connection) -> None:
     (made_by,) = df.attrs["provenance"]["models"]
     assert made_by["served_model"] == SERVED
     assert made_by["device"] == "cpu"
+    assert made_by["engine_args"]["dtype"] == "float32"
     assert sweep.plan().to_run == 0
 
 

@@ -93,6 +93,22 @@ def test_one_row_per_replicate(results: Results) -> None:
     assert (first["run"], first["mode"], bool(first["cached"])) == ("r", "throughput", False)
 
 
+def test_a_table_is_read_anew_when_another_process_has_written(results: Results, tmp_path: Path) -> None:
+    before = results.df
+    before.loc[:, "text"] = "spoilt"
+    before.attrs["units"].clear()
+    assert results.df["text"].isin(["0", "1"]).all()
+    assert results.df.attrs["units"]
+    other = Store(tmp_path / "s.db")
+    other.record_scores((*key, 0.25) for key in _score_keys(other))
+    assert results.df["exact"].eq(0.25).all()
+
+
+def _score_keys(store: Store) -> list[tuple[str, int, str, str]]:
+    columns = "SELECT request, replicate, scorer, context FROM scores"
+    return [(row[0], row[1], row[2], row[3]) for row in store._all(columns)]
+
+
 def test_what_is_one_execution_is_shown_as_shared(results: Results) -> None:
     df = results.df
     greedy = df[df["temperature"] == 0]

@@ -342,7 +342,14 @@ def test_vllm_has_the_fields(schema: dict[str, Any], path: str, name: str) -> No
             State.LOADING, "m", ("a",), "cpu", "0.32.0", "it crashed", 1, Progress("loading", 0.5, 2)
         ),
         EngineStatus(
-            State.READY, "m", ("a",), "cpu", "0.32.0", uptime_s=3.5, generation_config={"top_k": 20}
+            State.READY,
+            "m",
+            ("a",),
+            "cpu",
+            "0.32.0",
+            uptime_s=3.5,
+            generation_config={"top_k": 20},
+            engine_args={"dtype": "float32"},
         ),
     ],
 )
