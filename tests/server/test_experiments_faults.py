@@ -31,6 +31,7 @@ from oaikit.experiments.scoring import judge
 from oaikit.experiments.space import grid
 from oaikit.experiments.store import Store
 from oaikit.experiments.sweep import Sweep
+from oaikit.experiments.tune import Tuning
 from tests.harness import Server, wait_until
 
 Fault = Callable[[int, dict[str, Any]], web.StreamResponse | dict[str, Any] | None]
@@ -125,12 +126,23 @@ def big(llm: Connection, store: Any) -> Sweep:
     return Sweep(llm, grid(temperature=[0.5, 0.7, 0.9, 1.1]), prompts=prompts, store=store, **GIVEN)
 
 
-SWEEPS = """
+IN_ANOTHER_PROCESS = """
 import sys
 import oaikit as ok
-from tests.server.test_experiments_faults import big
-big(ok.connect(sys.argv[1], api_key=sys.argv[2]), sys.argv[3]).run()
+from tests.server.test_experiments_faults import big, search
+llm, store = ok.connect(sys.argv[1], api_key=sys.argv[2]), sys.argv[3]
 """
+
+
+def kill_half_way(work: str, requests: int, proxy: Proxy, server: Server, store: Path) -> None:
+    """Do that in a process that is killed when half of its requests have been answered."""
+    command = [sys.executable, "-c", IN_ANOTHER_PROCESS + work, proxy.llm.url, server.token, str(store)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL) as killed:
+        try:
+            wait_until(lambda: len(proxy.answered) >= requests // 2, 120, every=0.005)
+        finally:
+            killed.kill()
+
 
 MADE = [
     "temperature",
@@ -147,13 +159,7 @@ MADE = [
 
 def test_a_kill_loses_nothing_that_was_committed(proxy: Proxy, tmp_path: Path, server: Server) -> None:
     store, whole = tmp_path / "killed.db", PROMPTS * 4
-    command = [sys.executable, "-c", SWEEPS, proxy.llm.url, server.token, str(store)]
-    root = Path(__file__).parents[2]
-    killed = subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL)
-    wait_until(store.exists, 60)
-    wait_until(lambda: len(proxy.answered) >= whole // 2, 120, every=0.005)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    kill_half_way("big(llm, store).run()", whole, proxy, server, store)
     committed = len(open_sweep(store).df)
     assert whole // 4 <= committed < whole
 
@@ -168,6 +174,39 @@ def test_a_kill_loses_nothing_that_was_committed(proxy: Proxy, tmp_path: Path, s
 
     undisturbed = big(proxy.llm, tmp_path / "whole.db").run().df
     pd.testing.assert_frame_equal(df[MADE], undisturbed[MADE])
+
+
+TRIALS = 24
+
+
+def brief(text: str, temperature: float) -> float:
+    return -abs(temperature - 0.7) - len(text) / 1e6
+
+
+def search(llm: Connection, store: Any) -> Tuning:
+    given = GIVEN | {"prompts": [f"Tell me of {n}" for n in range(4)], "max_tokens": 8}
+    return Sweep(llm, score=brief, store=store, **given).tune(
+        temperature=(0.1, 1.5), trials=TRIALS, batch=6, maximize="brief"
+    )
+
+
+def test_a_kill_loses_no_trial(proxy: Proxy, tmp_path: Path, server: Server) -> None:
+    path, whole = tmp_path / "killed.db", TRIALS * 4
+    kill_half_way("search(llm, store)", whole, proxy, server, path)
+    store = Store(path)
+    ((name,),) = store._all("SELECT DISTINCT tuning FROM trials")
+    kept = store.trials(name)
+    valued = [value for _, _, value in kept if value is not None]
+    assert 6 <= len(valued) < TRIALS
+    ((committed,),) = store._all("SELECT COUNT(*) FROM results")
+
+    before = len(proxy.asked)
+    found = search(proxy.llm, path)
+    assert len(proxy.asked) - before == whole - committed  # no committed request was made again
+    assert len(found.df) == found.df["temperature"].nunique() == TRIALS
+    assert found.df["brief"].notna().all()
+    assert found.df["temperature"].head(len(kept)).tolist() == [point["temperature"] for _, point, _ in kept]
+    assert found.df["brief"].head(len(valued)).tolist() == valued
 
 
 def test_an_interrupt_keeps_what_is_done(proxy: Proxy, tmp_path: Path, server: Server) -> None:
