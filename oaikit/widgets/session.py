@@ -325,8 +325,8 @@ class Session:
 
     async def take(self, conversation: Conversation, id: str | None = None) -> None:
         """Show another conversation; without an id it is kept as a new one."""
-        self._check_free()
         await self.keeper.flush()
+        self._check_free()  # now: a turn may have begun meanwhile
         messages.settle(conversation)
         self.id = id or uuid.uuid4().hex
         self.mirror.replace(conversation)
@@ -356,11 +356,11 @@ class Session:
 
     async def open(self, id: str) -> None:
         """Show a conversation of the history, with its sampling parameters."""
-        self._check_free()
         if self.history is None:
             raise ConversationError("this chat keeps no history (history=None)")
         history = self.history
         record, conversation = await off_loop(lambda: history.open(_text(id)))
+        self._check_free()
         self.keeper.read(record.id, conversation)
         with suppress(OAIKitError):  # of an oaikit with other parameters
             params = Parameters(record.settings.get("params") or {})

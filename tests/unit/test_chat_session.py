@@ -537,6 +537,22 @@ def test_a_history_that_fails_loses_nothing(chat: Callable[..., Any], tmp_path: 
     assert [node.text for node in history.open(entry.id)[1]] == ["a", "b", "c", "d", "e"]
 
 
+def test_a_turn_that_begins_while_the_history_is_written_is_not_taken_away(
+    chat: Callable[..., Any], tmp_path: Path
+) -> None:
+    async def work(session: Session) -> None:
+        taking = asyncio.ensure_future(session.new())
+        await asyncio.sleep(0)
+        assert not taking.done(), "it waits for the history"
+        turn = await session.send("more")
+        with pytest.raises(ConversationError, match="on its way"):
+            await taking
+        await asyncio.wrap_future(turn.ended)
+
+    state = chat(work, said("a", "b"), history=History(tmp_path / "chats.db"))
+    assert [state["nodes"][id]["text"] for id in state["order"]] == ["a", "b", "more", ""]
+
+
 def test_without_a_history_there_is_none(chat: Callable[..., Any]) -> None:
     async def work(session: Session) -> None:
         assert await session.kept() == []
