@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from playwright.sync_api import Browser, Locator
 
@@ -102,11 +101,11 @@ def bytes_received(page: ChatPage) -> list[int]:
 
 @contextmanager
 def chat_page(
-    browser: Browser, server: Server, options: str = "max_tokens=30", *cells: str, **context: Any
+    browser: Browser, server: Server, options: str = "max_tokens=30", *cells: str
 ) -> Iterator[ChatPage]:
     """A notebook with a chat of these options in its first cell, and what else its cells run."""
     first = f"import oaikit as ok\nchat = ok.Chat(history=None, {options})\nchat"
-    with notebook(browser, server, first, *cells, **context) as opened:
+    with notebook(browser, server, first, *cells) as opened:
         opened.run(0)
         page = ChatPage(opened)
         wait_until(lambda: page.part("input").count() == 1, 60)

@@ -100,12 +100,12 @@ class Notebook:
 
 @contextmanager
 def notebook(
-    browser: Browser, server: Server, *cells: str, content: dict[str, Any] | None = None, **context: Any
+    browser: Browser, server: Server, *cells: str, content: dict[str, Any] | None = None
 ) -> Iterator[Notebook]:
     """Open a new notebook with these cells (or this content) in JupyterLab; its kernel ends with it."""
     name = f"{uuid.uuid4().hex}.ipynb"
     (server.folder / name).write_text(json.dumps(content or with_cells(cells)))
-    page = browser.new_context(viewport={"width": 1280, "height": 900}, **context).new_page()
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     opened = Notebook(server, page, name)
     page.on("pageerror", lambda error: opened.errors.append(str(error)))
     page.on("request", lambda request: _note_outside(opened, request.url))
