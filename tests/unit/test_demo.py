@@ -15,13 +15,14 @@ from tools.demo_model.export import WEIGHTS
 CARD = (demo.FOLDER / "README.md").read_text(encoding="utf-8")
 LARGEST = 12_000_000  # bytes of weights
 # What the weights do not reach yet is asked for all the same: a training that reaches it makes the mark an error.
-NOT_YET = pytest.mark.xfail(strict=True, reason="4,000 steps on one core did not make the weights so good")
+NOT_YET = pytest.mark.xfail(strict=True, reason="the training did not make the weights so good")
 # Until then they may not get worse: below what the card says by what chance does to its cases.
 AT_LEAST = {
     "addition": 0.82,
-    "subtraction": 0.74,
+    "subtraction": 0.8,
     "toolkit": 0.9,
-    "tool calls": 0.72,
+    "parallel tool calls": 0.58,
+    "tool calls": 0.79,
 }
 
 
@@ -57,8 +58,6 @@ def test_it_is_as_good_as_its_last_training_made_it(skill: str, share: float) ->
 @pytest.mark.parametrize(
     "skill",
     [
-        pytest.param("addition", marks=NOT_YET),
-        pytest.param("subtraction", marks=NOT_YET),
         "multiplication",
         "comparison",
         "sentiment",
@@ -70,6 +69,11 @@ def test_nine_in_ten_are_right(skill: str) -> None:
     assert rows()[skill][0] >= 0.9
 
 
+def test_nine_in_ten_sums_are_right() -> None:
+    """Of all kinds together, as a sweep asks them."""
+    assert shares_by_temperature()[0] >= 90  # per cent
+
+
 def test_four_in_five_questions_about_the_toolkit_are_right() -> None:
     assert rows()["toolkit"][0] >= 0.8
 
@@ -79,7 +83,6 @@ def test_answers_end_by_themselves() -> None:
     assert sum(ended) / len(ended) >= 0.95
 
 
-@NOT_YET
 def test_sums_get_worse_as_temperature_rises() -> None:
     shares = shares_by_temperature()
     assert shares[0] - shares[1.5] >= 10  # per cent
