@@ -15,8 +15,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.chatting import LONG, bytes_received, chat_page
-from tests.browser.lab import chromium
-from tests.harness import SERVED, Server, jupyter_server, wait_until
+from tests.browser.lab import chromium, long_options
+from tests.harness import Server, jupyter_server, wait_until
 from tools import tiny_model
 
 TOKENS = 3000
@@ -38,15 +38,9 @@ WATCH = """() => {
 
 
 def main() -> None:
-    options = (
-        f"--OAIKit.model={tiny_model.build()}",
-        f"--OAIKit.served_model_name={SERVED}",
-        "--OAIKit.engine_args={'max_model_len': 16384}",
-        "--LabApp.expose_app_in_browser=True",
-    )
     with (
         tempfile.TemporaryDirectory() as folder,
-        jupyter_server(Path(folder), *options, VLLM_ALLOW_LONG_MAX_MODEL_LEN="1") as server,
+        jupyter_server(Path(folder), *long_options(tiny_model.build())) as server,
         sync_playwright() as playwright,
     ):
         server.wait_for("ready")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.lab import chromium
-from tests.harness import SERVED, Server, jupyter_server
+from tests.browser.lab import chromium, long_options
+from tests.harness import Server, jupyter_server
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +22,6 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def long_server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose answers last: on a busy machine the engine may be through with 2,000 tokens before the page is."""
-    options = (
-        f"--OAIKit.model={model}",
-        f"--OAIKit.served_model_name={SERVED}",
-        "--OAIKit.engine_args={'max_model_len': 16384}",
-        "--LabApp.expose_app_in_browser=True",
-    )
-    folder = tmp_path_factory.mktemp("long")
-    with jupyter_server(folder, *options, VLLM_ALLOW_LONG_MAX_MODEL_LEN="1") as running:
+    with jupyter_server(tmp_path_factory.mktemp("long"), *long_options(model)) as running:
         running.wait_for("ready")
         yield running

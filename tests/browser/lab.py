@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Playwright
 
-from tests.harness import Server, wait_until
+from tests.harness import SERVED, Server, wait_until
 
 # Without a sandbox as root; and no calls home.
 ARGUMENTS = (
@@ -32,6 +33,22 @@ def chromium(playwright: Playwright) -> Browser:
     if path is None:
         pytest.skip("Chromium is missing; `make test` installs it on Debian, as root")
     return playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+
+
+def long_options(model: Path) -> tuple[str, ...]:
+    """For a server whose answers last longer than the model's own context lets them.
+
+    The model's config has to say so too: vLLM's VLLM_ALLOW_LONG_MAX_MODEL_LEN alone lets positions be read from
+    behind the end of the rotary table. What stands there may be NaN, stays in the cache's blocks, and then makes
+    whatever request uses them next answer with token 0 for ever.
+    """
+    engine_args = {"max_model_len": 16384, "hf_overrides": {"max_position_embeddings": 16384}}
+    return (
+        f"--OAIKit.model={model}",
+        f"--OAIKit.served_model_name={SERVED}",
+        f"--OAIKit.engine_args={engine_args}",
+        "--LabApp.expose_app_in_browser=True",
+    )
 
 
 @dataclass
