@@ -184,6 +184,33 @@ describe("the chat", () => {
     ]);
   });
 
+  it("leaves what is being typed for a parameter alone, whatever the kernel says meanwhile", async () => {
+    const { model, el } = open("chat", chat());
+    const input = part(el.querySelector('[data-name="temperature"]')!, "param-input") as HTMLInputElement;
+    const types = (value: string): void => {
+      input.value = value;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    let seq = 0;
+    const kernelSays = async (temperature: number): Promise<void> => {
+      model.says({ type: "ops", seq: ++seq, ops: [["=", ["params", "temperature"], temperature]] });
+      await drawn();
+    };
+    types("0.9");
+    await kernelSays(0.3);
+    expect(input.value).toBe("0.9");
+    input.dispatchEvent(new Event("change"));
+    input.dispatchEvent(new Event("focusout", { bubbles: true }));
+    expect(input.value).toBe("0.9");
+    await kernelSays(0.9);
+    await kernelSays(0.5);
+    expect(input.value, "it was sent: the kernel knows").toBe("0.5");
+    types("0.5");
+    await kernelSays(0.6);
+    input.dispatchEvent(new Event("focusout", { bubbles: true }));
+    expect(input.value, "typed and taken back").toBe("0.6");
+  });
+
   it("shows tool calls with the choice to run them, once their arguments are complete", async () => {
     const call = { id: "c", name: "add", arguments: '{"a":1}', state: "asked", result: null };
     const unfinished = answer("", { tool_calls: [{ ...call, arguments: '{"a"' }], state: "streaming" });

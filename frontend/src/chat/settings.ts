@@ -76,13 +76,17 @@ class Row {
   readonly element: HTMLElement;
   private inputs: (HTMLInputElement | HTMLSelectElement)[] = [];
   private reset: HTMLButtonElement;
+  private value: unknown;
+  /** Something was typed that has not been sent: what the kernel says meanwhile must not take it away. */
+  private typed = false;
 
   constructor(
     private control: Control,
     private run: Run,
   ) {
     const { name, help } = control;
-    const value = h("span", { className: "oai-value" }, ...this.make());
+    const events = { oninput: () => (this.typed = true), onfocusout: () => this.leave() };
+    const value = h("span", { className: "oai-value", ...events }, ...this.make());
     this.reset = button("param-reset", `Reset ${name}`, "×", () => run("set_param", { name, value: null }));
     this.element = h(
       "div",
@@ -95,12 +99,13 @@ class Row {
 
   show(control: Control, value: unknown): void {
     this.control = control;
+    this.value = value;
     const set = value !== undefined;
     this.element.dataset.set = String(set);
     this.reset.style.visibility = set ? "visible" : "hidden";
+    if (this.typed) return;
     const shown = set ? value : control.default;
     for (const input of this.inputs) {
-      if (document.activeElement === input && input instanceof HTMLInputElement && input.type === "text") continue;
       if (input instanceof HTMLInputElement && input.type === "checkbox") input.checked = shown === true;
       else input.value = shown === null || shown === undefined ? "" : written(control, shown);
       if (input instanceof HTMLInputElement) input.setCustomValidity("");
@@ -145,12 +150,20 @@ class Row {
   private change(input: HTMLInputElement | HTMLSelectElement): void {
     const { name } = this.control;
     const value = read(this.control, input);
+    input.setCustomValidity(value === undefined ? `${name} must be JSON` : "");
     if (value === undefined) {
-      (input as HTMLInputElement).setCustomValidity(`${name} must be JSON`);
-      (input as HTMLInputElement).reportValidity();
+      input.reportValidity();
       return;
     }
+    this.typed = false;
     this.run("set_param", { name, value });
+  }
+
+  /** What was typed and taken back is no change: nothing was sent. What is no JSON stays, to be mended. */
+  private leave(): void {
+    if (!this.typed || this.inputs.some((input) => input.validity.customError)) return;
+    this.typed = false;
+    this.show(this.control, this.value);
   }
 }
 
