@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 
 def canonical(value: Any) -> str:
@@ -28,7 +28,12 @@ def number_of(value: Any) -> int:
     return int(digest(value)[:8], 16) >> 1
 
 
+_AS_THEY_ARE: Final = frozenset((str, int, bool, type(None)))  # looked at first, for nearly all are: it halves the time
+
+
 def _plain(value: Any) -> Any:
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, Mapping):

@@ -64,6 +64,11 @@ class Result(NamedTuple):
 
 
 RESULT_FIELDS: Final = Result._fields
+_RECORD: Final = (
+    f"INSERT INTO results ({', '.join(RESULT_FIELDS)}) VALUES ({', '.join('?' * len(RESULT_FIELDS))}) "
+    f"ON CONFLICT DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in RESULT_FIELDS[2:])} "
+    "WHERE results.error IS NOT NULL"
+)
 
 
 class Asked(NamedTuple):
@@ -184,14 +189,8 @@ class Store:
 
     def record(self, results: Iterable[Result]) -> None:
         """Commit what a request came to, in place of an error that was there."""
-        places = ", ".join("?" * len(RESULT_FIELDS))
         with self._transaction() as db:
-            db.executemany(
-                f"INSERT INTO results ({', '.join(RESULT_FIELDS)}) VALUES ({places}) ON CONFLICT DO UPDATE SET "
-                + ", ".join(f"{name} = excluded.{name}" for name in RESULT_FIELDS[2:])
-                + " WHERE results.error IS NOT NULL",
-                results,
-            )
+            db.executemany(_RECORD, results)
 
     def done(self, sweep: str) -> dict[str, set[int]]:
         """The replicates of each of the sweep's requests that have a result and no error."""

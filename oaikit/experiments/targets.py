@@ -169,7 +169,9 @@ class _HTTPTarget(Target):
                     whole = json_or_text(await response.text())
                     if not isinstance(whole, dict):
                         raise EngineError(f"the answer is no JSON object: {str(whole)[:80]}")
-                    return await _read(_once(whole), began, streamed=False)
+                    collected = _Collected(began, streamed=False)
+                    collected.add(whole)
+                    return collected.answer()
                 events = parse_answer(response.status, response.content_type, _lines(response))
                 return await _read(events, began, streamed=True)
         except TimeoutError as exc:
@@ -196,6 +198,7 @@ class _HTTPTarget(Target):
                 raise SettingError("a sweep needs aiohttp: pip install 'oaikit[experiments]'") from exc
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),  # the window is the limit
+                cookie_jar=aiohttp.DummyCookieJar(),  # the key is enough, and cookies are sought for each request
                 headers={"Authorization": f"Bearer {self._llm._api_key}"},
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=self._timeout_s),
                 json_serialize=_compact,
@@ -277,19 +280,30 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
         yield line.decode(errors="replace").rstrip("\r\n")
 
 
-async def _once(event: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-    yield event
-
-
 async def _read(events: AsyncIterator[dict[str, Any]], began: float, *, streamed: bool) -> Answer:
-    reply, counts = Reply(), dict[int, int]()
+    collected = _Collected(began, streamed=streamed)
     async for event in events:
-        reply.add(event, time.perf_counter() - began, streamed=streamed)
+        collected.add(event)
+    return collected.answer()
+
+
+class _Collected:
+    """An answer as it comes, asked at a time of ``time.perf_counter``."""
+
+    def __init__(self, began: float, *, streamed: bool) -> None:
+        self._began, self._streamed = began, streamed
+        self._reply, self._counts = Reply(), dict[int, int]()
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        self._reply.add(event, time.perf_counter() - self._began, streamed=self._streamed)
         for choice in event.get("choices") or ():
             if (ids := choice.get("token_ids")) is not None:
                 index = choice.get("index") or 0
-                counts[index] = counts.get(index, 0) + len(ids)
-    return Answer(reply, [_count(reply, index, counts) for index in range(len(reply.choices))])
+                self._counts[index] = self._counts.get(index, 0) + len(ids)
+
+    def answer(self) -> Answer:
+        reply = self._reply
+        return Answer(reply, [_count(reply, index, self._counts) for index in range(len(reply.choices))])
 
 
 def _count(reply: Reply, index: int, counts: Mapping[int, int]) -> int | None:
