@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -127,11 +128,15 @@ class Functions(Mapping[str, Function]):
 
 
 def as_text(value: Any) -> str:
-    """A function's result for a model: text as it is, else JSON, else what `repr` says."""
+    """A function's result for a model: text as it is, else JSON, else what `repr` says.
+
+    The JSON has spaces after commas and colons, as ``json.dumps`` makes them: models have seen results like that.
+    """
     if isinstance(value, str):
         return value
     try:
-        return pydantic_core.to_json(value, fallback=_plain, inf_nan_mode="constants").decode()
+        jsonable = pydantic_core.to_jsonable_python(value, fallback=_plain, inf_nan_mode="constants")
+        return json.dumps(jsonable, ensure_ascii=False)
     except (ValueError, RecursionError):  # pydantic's errors are ValueErrors
         return repr(value)
 

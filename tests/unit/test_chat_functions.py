@@ -146,7 +146,7 @@ def test_arguments_reach_the_function_as_its_types() -> None:
 
 def test_what_is_left_out_is_the_functions_default() -> None:
     assert call(of_numpy, '{"a": 1}') == Outcome("0.5")
-    assert call(of_sphinx, '{"a": 1}') == Outcome('{"a":1,"b":"x"}')
+    assert call(of_sphinx, '{"a": 1}') == Outcome('{"a": 1, "b": "x"}')
     assert call(plain, '{"x": [1, null]}') == Outcome("[1,null]")
 
     def nothing() -> str:
@@ -245,7 +245,7 @@ def test_results_as_text() -> None:
 
     nothing = object()
     assert as_text("as it is") == "as it is"
-    assert as_text({"a": [1, None, True]}) == '{"a":[1,null,true]}'
-    assert as_text(Place("Paris")) == '{"city":"Paris","country":"FR"}'
-    assert as_text([np.int64(3), np.arange(2)]) == "[3,[0,1]]"
+    assert as_text({"a": [1, None, True]}) == '{"a": [1, null, true]}'
+    assert as_text(Place("Paris")) == '{"city": "Paris", "country": "FR"}'
+    assert as_text([np.int64(3), np.arange(2)]) == "[3, [0, 1]]"
     assert as_text(nothing) == repr(nothing)
