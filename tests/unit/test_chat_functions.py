@@ -147,7 +147,7 @@ def test_arguments_reach_the_function_as_its_types() -> None:
 def test_what_is_left_out_is_the_functions_default() -> None:
     assert call(of_numpy, '{"a": 1}') == Outcome("0.5")
     assert call(of_sphinx, '{"a": 1}') == Outcome('{"a": 1, "b": "x"}')
-    assert call(plain, '{"x": [1, null]}') == Outcome("[1,null]")
+    assert call(plain, '{"x": [1, null]}') == Outcome("[1, null]")
 
     def nothing() -> str:
         return "called"
