@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from oaikit.experiments.execution import Execution, Prepared
+from oaikit.experiments.execution import LOOP, Execution, Prepared
 from oaikit.experiments.runner import Progress
 from oaikit.experiments.store import Result
 from oaikit.progress import in_kernel
@@ -86,7 +86,11 @@ class Live:
 
 
 class TerminalView:
-    """A bar."""
+    """A bar, drawn on the sweep's loop.
+
+    An interrupt hits the main thread, and one that hit it inside tqdm could leave tqdm's lock taken, which all bars of
+    the process share: the next bar, whoever's it is, would wait for ever.
+    """
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -95,18 +99,24 @@ class TerminalView:
         """Show it."""
         if not progress.total:
             return
-        if self._bar is None:
-            from tqdm.std import tqdm
-
-            self._bar = tqdm(total=progress.total, unit="rows")
-        self._bar.total, self._bar.n = progress.total, progress.done + progress.failed
         said = [f"{progress.failed} errors"] if progress.failed else []
         if progress.waits:
             said.append(progress.waits[:_WAITS])
-        self._bar.set_postfix_str(", ".join(said), refresh=True)
+        LOOP.call(self._draw, progress.total, progress.done + progress.failed, ", ".join(said))
 
     def close(self) -> None:
         """Leave the bar as it is."""
+        LOOP.run(self._close())
+
+    def _draw(self, total: int, done: int, said: str) -> None:
+        if self._bar is None:
+            from tqdm.std import tqdm
+
+            self._bar = tqdm(total=total, unit="rows")
+        self._bar.total, self._bar.n = total, done
+        self._bar.set_postfix_str(said, refresh=True)
+
+    async def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import sys
+import threading
 import time
+from typing import cast
 
-from oaikit.experiments.live import CellCount, summary, table
+import pytest
+
+from oaikit.experiments.execution import Prepared
+from oaikit.experiments.live import CellCount, TerminalView, summary, table
 from oaikit.experiments.runner import Progress
 
 
@@ -28,3 +35,25 @@ def test_the_table_is_escaped_and_no_longer_than_people_read() -> None:
     assert "and 70 more cells" in shown
     assert "0 of 8" in shown
     assert "1,234" in shown
+
+
+def test_the_bar_is_drawn_where_no_interrupt_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that came inside tqdm left its lock taken: every later bar of the process hung."""
+    threads = set()
+
+    class Terminal(io.StringIO):
+        def write(self, text: str) -> int:
+            threads.add(threading.current_thread())
+            return super().write(text)
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    view, prepared = TerminalView(), cast(Prepared, None)
+    view.update(Progress(), {}, prepared)
+    view.update(Progress(total=4, done=1), {}, prepared)
+    view.update(Progress(total=4, done=2, failed=1, waits="the server went away"), {}, prepared)
+    view.close()
+    assert "3/4" in terminal.getvalue()
+    assert "1 errors, the server went away" in terminal.getvalue()
+    assert threads
+    assert threading.main_thread() not in threads
