@@ -113,10 +113,11 @@ class Session:
         """
         models = getattr(self.llm, "models", None)
         names = await off_loop(models if callable(models) else lambda: [self.llm.model])
+        # A connection may have been told which of them to ask.
+        own = None if self.model else await off_loop(lambda: self.llm.model)
         self.document.set(["models"], list(names))
-        if not self.model:
-            # A connection may have been told which of them to ask.
-            self.document.set(["model"], await off_loop(lambda: self.llm.model))
+        if own is not None and not self.model:  # which may have been set meanwhile
+            self.document.set(["model"], own)
         await self._look_at_engine()
 
     def look_soon(self) -> None:

@@ -271,7 +271,7 @@ def test_copied_as_python_it_runs(chat: Chat, server: Server, tmp_path: Path) ->
 
 
 def test_what_the_browser_may_set(chat: Chat) -> None:
-    wait_until(lambda: document(chat)["models"], 20)
+    wait_until(lambda: document(chat)["model"], 20)
     assert document(chat)["model"] == "tiny"
     other = document(chat)["models"][1]
     command(chat, "set_model", model=other)
