@@ -28,9 +28,8 @@ def number_of(value: Any) -> int:
     return int(digest(value)[:8], 16) >> 1
 
 
-_AS_THEY_ARE: Final = frozenset(
-    (str, int, bool, type(None))
-)  # looked at first, for nearly all are: it halves the time
+# Nearly every value is one of these: to look for them first halves the time.
+_AS_THEY_ARE: Final = frozenset((str, int, bool, type(None)))
 
 
 def _plain(value: Any) -> Any:
