@@ -273,8 +273,21 @@ class Store:
                 param="store",
             )
         if self.path is not None and not _on_network(self.path):
-            self._db.execute("PRAGMA journal_mode = WAL")
+            self._write_ahead()
             self._db.execute("PRAGMA synchronous = NORMAL")  # loses nothing but to a power cut
+
+    def _write_ahead(self) -> None:
+        """Readers and a writer don't wait for each other. Whoever meets another here is refused at once, not after the
+        time of `connect`: two that wait to be the only one would wait for each other."""
+        until = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as exc:
+                if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            time.sleep(0.01)
 
     def _create(self) -> None:
         with self._transaction() as db:
