@@ -92,6 +92,11 @@ class EngineHost:
             return replace(status, uptime_s=time.monotonic() - self._ready_at)
         return status
 
+    @property
+    def state(self) -> State:
+        """The state alone: every request asks for it."""
+        return self._status.state
+
     def load(self, spec: EngineSpec) -> Future[None]:
         """Load a model, in place of the one that is loaded if there is one. Returns at once.
 

@@ -47,8 +47,10 @@ def check_together(endpoint: Endpoint, values: Mapping[str, Any], limits: Limits
         InvalidRequestError: the first rule that it breaks.
     """
     request = Request(endpoint, values, limits)
-    for rule in _RULES:
-        rule(request)
+    present = {name for name, value in values.items() if value is not None}
+    for rule, names in _RULES:
+        if not names.isdisjoint(present):
+            rule(request)
 
 
 def check_count(values: Mapping[str, Any], limits: Limits) -> None:
@@ -318,20 +320,21 @@ def _generation_prompt(request: Request) -> None:
         )
 
 
-_RULES: Final[tuple[Rule, ...]] = (
-    _count,
-    _prompts,
-    _best_of,
-    _greedy,
-    _beam_search,
-    _max_tokens,
-    _stream_options,
-    _logprobs,
-    _logprob_token_ids,
-    _response_format,
-    _structured_outputs,
-    _banned_tokens,
-    _tools,
-    _repetition_detection,
-    _generation_prompt,
+# Each with the parameters of which it needs one to have anything to say: most requests have few of them.
+_RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = (
+    (_count, frozenset({"n", "best_of"})),
+    (_prompts, frozenset({"prompt"})),
+    (_best_of, frozenset({"best_of"})),
+    (_greedy, frozenset({"temperature"})),
+    (_beam_search, frozenset({"use_beam_search"})),
+    (_max_tokens, frozenset({"max_tokens", "max_completion_tokens", "min_tokens"})),
+    (_stream_options, frozenset({"stream_options"})),
+    (_logprobs, frozenset({"logprobs", "top_logprobs", "prompt_logprobs"})),
+    (_logprob_token_ids, frozenset({"logprob_token_ids"})),
+    (_response_format, frozenset({"response_format"})),
+    (_structured_outputs, frozenset({"structured_outputs"})),
+    (_banned_tokens, frozenset({"allowed_token_ids", "bad_words"})),
+    (_tools, frozenset({"tool_choice"})),
+    (_repetition_detection, frozenset({"repetition_detection"})),
+    (_generation_prompt, frozenset({"continue_final_message"})),
 )

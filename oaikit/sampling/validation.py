@@ -21,6 +21,11 @@ _OF: Final[dict[Endpoint, dict[str, Parameter]]] = {
     for endpoint in BOTH
 }
 
+_REQUIRED: Final[dict[Endpoint, list[Parameter]]] = {
+    endpoint: [parameter for parameter in table.values() if parameter.required]
+    for endpoint, table in _OF.items()
+}
+
 
 def parameters(endpoint: Endpoint) -> Mapping[str, Parameter]:
     """The parameters of an endpoint, by name."""
@@ -64,8 +69,8 @@ def check_each(
         if name in table and value is not None
     }
     check_template_variables(given, allowed)
-    for parameter in table.values():
-        if parameter.required and parameter.name not in given and not _replaced(parameter.name, given):
+    for parameter in _REQUIRED[endpoint]:
+        if parameter.name not in given and not _replaced(parameter.name, given):
             refuse(parameter.name, f"`{parameter.name}` is missing: it must be {parameter.type.words()}")
     return given
 

@@ -19,7 +19,7 @@ from typing import Any
 from oaikit.errors import AuthenticationError, InvalidRequestError, NotFoundError
 from oaikit_server.keyfile import KeyFile
 
-_PREFIX = "sk-oaikit-"
+PREFIX = "sk-oaikit-"
 _MAX_NAME = 100
 # How long a key that has ended is remembered, seconds: its holder is told why it does not work any more.
 _REMEMBERED_S = 90 * 24 * 3600
@@ -83,7 +83,7 @@ _STORED_TYPES: dict[str, tuple[type, ...]] = {
 
 
 def _new_secret() -> str:
-    return _PREFIX + secrets.token_urlsafe(32)
+    return PREFIX + secrets.token_urlsafe(32)
 
 
 def _hash(secret: str) -> str:

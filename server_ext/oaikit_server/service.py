@@ -13,7 +13,7 @@ from oaikit.engine.state import EngineSpec, State
 from oaikit.errors import EngineLoadingError, EngineStoppedError
 from oaikit_server.aborts import Aborts
 from oaikit_server.direct import Turn
-from oaikit_server.keys import InferenceKey, Key, KeyStore, bearer
+from oaikit_server.keys import PREFIX, InferenceKey, Key, KeyStore, bearer
 from oaikit_server.limits import Gate, RateLimits
 from oaikit_server.raw_output import BatchSizes
 
@@ -55,7 +55,7 @@ class Service:
             AuthenticationError: the key has expired or was revoked.
         """
         secret = bearer(authorization)
-        if not secret:
+        if not secret.startswith(PREFIX):  # Jupyter's token, mostly
             return None
         return self.key.key if self.key.matches(secret) else self.keys.find(secret)
 
@@ -90,8 +90,7 @@ class Service:
         Raises:
             EngineUnavailableError: there is no model, it can't be loaded, or it takes longer than ``load_timeout_s``.
         """
-        status = self.host.status()
-        if status.state is State.STOPPED:
+        if self.host.state is State.STOPPED:
             if self.spec is None:
                 raise EngineStoppedError(
                     'no model is loaded; start Jupyter with --OAIKit.model=NAME, or POST {"model": NAME} to '
