@@ -26,12 +26,14 @@ from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.app import build_app
 from vllm.entrypoints.launchers.cli_args import make_arg_parser
 from vllm.entrypoints.launchers.launcher import validate_api_server_args
+from vllm.envs import disable_envs_cache, enable_envs_cache
 from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.utils.ompmultiprocessing import OMPProcessManager
 from vllm.v1.engine.async_llm import AsyncLLM
 
+from oaikit.engine.shortcut import shortened
 from oaikit.errors import EngineArgumentError
 from oaikit.settings import ENGINE_REPORT, PreservedEnvironment
 
@@ -82,7 +84,7 @@ _HTTP_SERVER_ARGUMENTS = frozenset(
     ]
 )
 
-_ASKED_MOST = frozenset({"/v1/chat/completions", "/v1/completions"})
+_ASKED_MOST = ("/v1/chat/completions", "/v1/completions")
 
 # Where the user has not said otherwise. vLLM's server fetches media from any address that a request names, those of the
 # host's own network too (https://docs.vllm.ai/en/latest/usage/security.html). An empty list would allow all, so it is a
@@ -243,14 +245,15 @@ async def running(
         await llm.reset_mm_cache()  # as vLLM's own server does: drops the dummy data of the memory profile
         tasks = await llm.get_supported_tasks()
         app = build_app(args, tasks, llm.model_config)
-        # Starlette tries the routes one by one, and vLLM's metrics do it again; before these two there are twenty.
-        app.router.routes.sort(key=lambda route: getattr(route, "path", None) not in _ASKED_MOST)
         await init_app_state(llm, app.state, args, tasks)
         # The app's lifespan logs the engine's statistics, and freezes the garbage collector: without that a full
         # collection over vLLM's objects stops the process for 0.3 s under load.
         await stack.enter_async_context(app.router.lifespan_context(app))
         names = (*(args.served_model_name or [args.model]), *(lora.name for lora in args.lora_modules or ()))
-        yield RunningEngine(llm, app, names, tuple(_new_children(known)))
+        # vLLM looks into the environment for every token; what is set from here on counts for the next engine.
+        stack.callback(disable_envs_cache)
+        enable_envs_cache()
+        yield RunningEngine(llm, shortened(app, _ASKED_MOST), names, tuple(_new_children(known)))
 
 
 def _work_in_engine_core(config: VllmConfig, environment: PreservedEnvironment) -> None:

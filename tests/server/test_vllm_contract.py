@@ -33,6 +33,8 @@ USED = [
     ("vllm.entrypoints.launchers.app", "build_app", ("args", "supported_tasks", "model_config")),
     ("vllm.entrypoints.launchers.cli_args", "make_arg_parser", ("parser",)),
     ("vllm.entrypoints.launchers.launcher", "validate_api_server_args", ("args",)),
+    ("vllm.envs", "disable_envs_cache", ()),
+    ("vllm.envs", "enable_envs_cache", ()),
     ("vllm.platforms", "current_platform", None),
     ("vllm.platforms", "current_platform.is_cpu", ()),
     ("vllm.platforms", "current_platform.get_device_name", ()),
@@ -110,6 +112,27 @@ def test_the_arguments_that_jupyter_replaces_are_vllms() -> None:
     names = set(vars(make_arg_parser(FlexibleArgumentParser()).parse_args([])))
     gone = _vllm._HTTP_SERVER_ARGUMENTS - names
     assert not gone
+
+
+def test_what_the_short_way_leaves_out_is_known() -> None:
+    """Were there more between vLLM's app and its functions, the short way would have to know of it."""
+    from vllm.entrypoints.launchers.app import build_app
+    from vllm.entrypoints.serve.utils.api_utils import validate_json_request
+
+    from oaikit.engine import _vllm
+    from oaikit.engine.shortcut import shortened
+
+    app = build_app(_vllm.parse_arguments("m", {}), ("generate",))
+    short = shortened(app, _vllm._ASKED_MOST)
+    assert short is not app
+    routes = {route.path: route for route in app.routes if route.path in _vllm._ASKED_MOST}
+    assert sorted(routes) == sorted(_vllm._ASKED_MOST)
+    for path, route in routes.items():
+        assert route.methods == {"POST"}
+        assert [each.dependency for each in route.dependencies] == [validate_json_request]
+        endpoint, body = short._endpoints[path]
+        assert list(inspect.signature(endpoint).parameters) == ["request", "raw_request"]
+        assert body.json_schema()["title"] in ("ChatCompletionRequest", "CompletionRequest")
 
 
 def test_a_dict_is_the_configuration_that_an_argument_takes() -> None:
