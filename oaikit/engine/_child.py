@@ -20,6 +20,7 @@ import time
 from contextlib import suppress
 
 from oaikit import settings
+from oaikit.errors import EngineFailedError
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -48,6 +49,25 @@ def install() -> None:
     logger = logging.getLogger("vllm")
     if not any(isinstance(handler, _Reporter) for handler in logger.handlers):
         logger.addHandler(_Reporter(report))
+
+
+def refuse_to_begin_anew() -> None:
+    """An engine that is made while vLLM starts a process is made by the user's own script, which that process imports.
+
+    Raises:
+        EngineFailedError: that is so; the engine for which the process is started has the same as its cause.
+    """
+    if not getattr(
+        multiprocessing.current_process(), "_inheriting", False
+    ):  # what multiprocessing itself looks at
+        return
+    error = EngineFailedError(
+        'vLLM\'s process imports this script: make the engine under `if __name__ == "__main__":`, or in a function '
+        "that is called there"
+    )
+    if report := settings.engine_report_file():
+        append(report, {"error": error.message})
+    raise error
 
 
 def end_without_collecting() -> None:

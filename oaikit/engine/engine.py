@@ -11,7 +11,7 @@ from typing import Any
 from oaikit import status_card
 from oaikit._loop import LoopThread
 from oaikit.backend import Backend, parse_answer
-from oaikit.engine import metrics
+from oaikit.engine import _child, metrics
 from oaikit.engine.call import Message, http_scope
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, EngineStatus
@@ -31,6 +31,7 @@ class Engine(Backend):
     """
 
     def __init__(self, model: str, **engine_args: Any) -> None:
+        _child.refuse_to_begin_anew()
         self._host = EngineHost()
         try:
             self._host.load(EngineSpec(model, options=engine_args)).result()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 
 import pytest
 
+from oaikit import settings
 from oaikit.engine import _child
 
 
@@ -100,6 +102,7 @@ def test_exceptions_become_errors(logger, report):
 # A main process, then two children of its: one whose environment names a report, one whose does not.
 INSTALL = """
 import json, logging, multiprocessing, os, sys
+from oaikit import settings
 from oaikit.engine import _child
 
 def state():
@@ -173,3 +176,23 @@ def test_a_child_whose_parent_is_gone_already_ends_at_once():
     code = CHILD.format("die_with_parent(os.getpid())")  # nobody is his own parent
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
     assert (child.returncode, child.stdout) == (1, b"")
+
+
+def test_a_script_that_a_new_process_imports_makes_no_engine(report, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import multiprocessing, sys\n"
+        "import oaikit as ok\n"
+        "if __name__ == '__main__':\n"
+        "    process = multiprocessing.get_context('spawn').Process(target=print)\n"
+        "    process.start()\n"
+        "    process.join()\n"
+        "    sys.exit(process.exitcode)\n"
+        "ok.Engine('nothing')\n"
+    )
+    environment = {**os.environ, settings.ENGINE_REPORT: report}
+    ended = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "EngineFailedError: vLLM's process imports this script" in ended.stderr
+    [told] = entries(report, "error")
+    assert 'under `if __name__ == "__main__":`' in told
