@@ -93,9 +93,9 @@ class EngineHost:
         return status
 
     @property
-    def state(self) -> State:
-        """The state alone: every request asks for it."""
-        return self._status.state
+    def last_change(self) -> EngineStatus:
+        """The state without the times that `status` adds: the same object until something changes."""
+        return self._status
 
     def load(self, spec: EngineSpec) -> Future[None]:
         """Load a model, in place of the one that is loaded if there is one. Returns at once.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from oaikit.engine.host import EngineHost
-from oaikit.engine.state import EngineSpec, State
+from oaikit.engine.state import EngineSpec, EngineStatus, State
 from oaikit.errors import EngineLoadingError, EngineStoppedError
 from oaikit_server.aborts import Aborts
 from oaikit_server.direct import Turn
@@ -47,6 +47,7 @@ class Service:
     turn: Turn = field(default_factory=Turn)
     aborts: Aborts = field(default_factory=Aborts)
     _told: set[str] = field(default_factory=set)
+    _policy: tuple[EngineStatus, Policy, Policy] | None = None  # for this state and this owner's
 
     def holder(self, authorization: str) -> Key | None:
         """The key in an ``Authorization`` header, the minted one or a user's; None if it has none of oaikit's.
@@ -61,17 +62,10 @@ class Service:
 
     def policy(self) -> Policy:
         """How requests are resolved now; of the model only what is known, if none is loaded."""
-        status, owners = self.host.status(), self.owners_policy()
-        if status.max_logprobs is None:
-            return owners
-        limits = replace(owners.limits, logprobs=status.max_logprobs)
-        return replace(
-            owners,
-            limits=limits,
-            context=status.max_model_len,
-            models=status.served_names,
-            of_model=status.generation_config,
-        )
+        status, owners = self.host.last_change, self.owners_policy()
+        if self._policy is None or self._policy[0] is not status or self._policy[1] is not owners:
+            self._policy = status, owners, _with_model(owners, status)
+        return self._policy[2]
 
     def tell_of_default(self, client: str) -> None:
         """Log, once per client, that an answer ended at a number of tokens that the request did not ask for."""
@@ -90,7 +84,7 @@ class Service:
         Raises:
             EngineUnavailableError: there is no model, it can't be loaded, or it takes longer than ``load_timeout_s``.
         """
-        if self.host.state is State.STOPPED:
+        if self.host.last_change.state is State.STOPPED:
             if self.spec is None:
                 raise EngineStoppedError(
                     'no model is loaded; start Jupyter with --OAIKit.model=NAME, or POST {"model": NAME} to '
@@ -108,3 +102,15 @@ class Service:
         """Stop the engine; it stays stopped until it is loaded again."""
         self.spec = None
         await asyncio.wrap_future(self.host.unload())
+
+
+def _with_model(owners: Policy, status: EngineStatus) -> Policy:
+    if status.max_logprobs is None:
+        return owners
+    return replace(
+        owners,
+        limits=replace(owners.limits, logprobs=status.max_logprobs),
+        context=status.max_model_len,
+        models=status.served_names,
+        of_model=status.generation_config,
+    )

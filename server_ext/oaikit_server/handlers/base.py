@@ -127,7 +127,7 @@ class OAIKitHandler(LimitedBody, JupyterHandler):
     def set_cookie(self, *args: Any, **kwargs: Any) -> None:
         """No answer sets a cookie; Jupyter would hand a 30-day login to every client that sends its token."""
 
-    set_signed_cookie = set_cookie  # which would be signed first
+    set_signed_cookie = set_secure_cookie = set_cookie  # else one would be signed first
 
     # -- headers -------------------------------------------------------------------------------------------------
 
