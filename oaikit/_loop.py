@@ -14,7 +14,8 @@ T = TypeVar("T")
 class LoopThread:
     """An event loop on a daemon thread, started at its first use.
 
-    ``fast`` takes uvloop where it is installed (vLLM brings it along), as vLLM's own server does.
+    ``fast`` takes uvloop where it is installed (vLLM and the extra ``experiments`` bring it along), as vLLM's own
+    server does.
     """
 
     def __init__(self, name: str, *, fast: bool = False) -> None:

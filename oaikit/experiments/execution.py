@@ -38,7 +38,7 @@ from oaikit.experiments.targets import Answer, Facts, Target, only_vllm, target_
 from oaikit.reply import mean_logprob
 from oaikit.sampling import CHAT
 
-LOOP: Final = LoopThread("oaikit-sweep")
+LOOP: Final = LoopThread("oaikit-sweep", fast=True)
 """Where sweeps run; the caller's thread waits, and may be interrupted."""
 
 LATENCY_CONCURRENCY: Final = 1
