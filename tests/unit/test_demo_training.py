@@ -80,12 +80,19 @@ def test_thoughts_arguments_and_json_are_not_doubted(
             assert doubted(tokenizer, document, monkeypatch) == set()
 
 
-def test_the_rate_falls_to_nothing_twice() -> None:
-    steps, last = train.STEPS, train.STEPS - train.LAST_STEPS
-    rates: list[Any] = [train.rate(step, steps) for step in range(steps)]
-    assert rates[0] == train.PRACTICE_RATE
-    assert max(rates[:last]) == rates[last // 3] == 1.0
-    assert rates[last - 1] < 0.01
-    assert train.LAST_RATE * 0.9 < max(rates[last:]) <= train.LAST_RATE
-    assert 0 < rates[-1] < 0.01
-    assert all(one > two for one, two in zip(rates[-1000:], rates[-999:], strict=False))
+def test_the_rate_falls_to_nothing_in_every_stage() -> None:
+    steps = train.STEPS
+    assert train.rate(0, steps) == train.PRACTICE_RATE
+    rates: dict[int, list[Any]] = {}
+    for step in range(train.PRACTICE_STEPS, steps):
+        rates.setdefault(train.stage_of(step, steps)[0], []).append(train.rate(step, steps))
+    assert list(rates) == [0, 1, 2]
+    assert tuple(map(len, list(rates.values())[1:])) == train.LAST_STEPS
+    for stage, factors in rates.items():
+        highest = train.LAST_RATE if stage else 1.0
+        assert 0.9 * highest < max(factors) <= highest
+        assert 0 < factors[-1] < 0.01
+        falling = factors[len(factors) // 2 :]
+        assert falling == sorted(falling, reverse=True)
+    with pytest.raises(ValueError, match="step"):
+        train.stage_of(steps, steps)

@@ -1,7 +1,7 @@
 """Trains oaikit-demo from nothing: ``make demo-model``, or ``python -m tools.demo_model.train --help``.
 
 Every document of the corpus is drawn from a seed that names its step, so that a run that was cut off goes on from its
-last checkpoint as if nothing had happened. On two CPU cores it takes about three hours, on a GPU minutes.
+last checkpoint as if nothing had happened. On two CPU cores it takes three or four hours, on a GPU minutes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 from . import card
 from .corpus.arithmetic import table
 from .corpus.common import Draw
-from .corpus.mixture import LAST, SKILLS, Document, document, example_document
+from .corpus.mixture import SKILLS, STAGES, Document, document, example_document
 from .doubt import doubted
 from .export import WEIGHTS, export
 from .induction import practice, share_gradients
@@ -30,7 +30,7 @@ from .muon import Muon
 from .tokenizer import make_tokenizer, spaced
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = 5500
+STEPS = 7500
 TOKENS_PER_STEP = 6_000
 TOKENS_AT_ONCE = (
     1_000  # what one forward pass takes at most, unless one row is longer: the rest is accumulated
@@ -39,8 +39,8 @@ TOKENS_AT_ONCE = (
 PRACTICE_STEPS, PRACTICE_RATE, PRACTICE_SHARE = 30, 0.4, 0.06
 # Sums are learned late, all at once, and from examples alone: when the model can read and copy, it gets more of them.
 SUMS_FROM, SUMS_SHARE = 1742, 0.08
-# The last stage: the rate starts once more from half its height, most is about tools and sums, and sums are doubted.
-LAST_STEPS, LAST_RATE = 1500, 0.5
+# The last stages: in each the rate starts once more, from half its height. Sums are doubted there.
+LAST_STEPS, LAST_RATE = (1500, 2000), 0.5
 WARM_UP, COOL_DOWN = 0.03, 0.5  # shares of a stage's steps: the rate rises, holds, and falls to nothing
 # Muon for the matrices: about half as many steps as AdamW needs, at the same measure of a learning rate. Twice as much
 # of either, and the model forgets how to copy.
@@ -92,7 +92,7 @@ def train(
     progress = tqdm(range(done, steps), initial=done, total=steps, desc="training", unit="step")
     for step in progress:
         with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
-            rows = list(rows_of_step(step, tokenizer, last=step >= steps - LAST_STEPS))
+            rows = list(rows_of_step(step, tokenizer, stage_of(step, steps)[0]))
             loss = one_step(model, optimizers, rows, twins, rate(step, steps))
         progress.set_postfix(loss=f"{loss:.3f}")
         last = step + 1 == steps
@@ -124,16 +124,23 @@ def make_optimizers(model: Qwen3ForCausalLM, precision: torch.dtype) -> list[Opt
     ]
 
 
+def stage_of(step: int, steps: int) -> tuple[int, float]:
+    """The stage that a step belongs to, and how much of that stage lies behind it, from 0 to 1."""
+    first = PRACTICE_STEPS
+    for stage, length in enumerate((steps - PRACTICE_STEPS - sum(LAST_STEPS), *LAST_STEPS)):
+        if step < first + length:
+            return stage, (step - first) / length
+        first += length
+    raise ValueError(f"step {step} of {steps}")
+
+
 def rate(step: int, steps: int) -> float:
-    """The learning rate's factor: after the practice up in a line, flat, down in a line to nothing; then once more."""
+    """The learning rate's factor: after the practice up in a line, flat, down in a line to nothing; then again."""
     if step < PRACTICE_STEPS:
         return PRACTICE_RATE
-    last = steps - LAST_STEPS
-    if step >= last:
-        progress = (step - last) / LAST_STEPS
-        return LAST_RATE * min(1.0, (progress + 1e-3) / WARM_UP, 1.0 - progress)
-    progress = (step - PRACTICE_STEPS) / (last - PRACTICE_STEPS)
-    return min(1.0, (progress + 1e-3) / WARM_UP, (1.0 - progress) / COOL_DOWN)
+    stage, progress = stage_of(step, steps)
+    warm = (progress + 1e-3) / WARM_UP
+    return LAST_RATE * min(1.0, warm, 1.0 - progress) if stage else min(1.0, warm, (1.0 - progress) / COOL_DOWN)
 
 
 def one_step(
@@ -163,9 +170,8 @@ def one_step(
     return total
 
 
-def rows_of_step(step: int, tokenizer: PreTrainedTokenizerFast, last: bool) -> Iterator[Row]:
+def rows_of_step(step: int, tokenizer: PreTrainedTokenizerFast, stage: int) -> Iterator[Row]:
     tokens = index = 0
-    chances = LAST if last else SKILLS
     while tokens < TOKENS_PER_STEP:
         draw = Draw(f"train {step} {index}")
         if step < PRACTICE_STEPS or draw.random() < PRACTICE_SHARE:
@@ -173,8 +179,8 @@ def rows_of_step(step: int, tokenizer: PreTrainedTokenizerFast, last: bool) -> I
         elif step >= SUMS_FROM and draw.random() < SUMS_SHARE:
             row = encode(example_document(table(draw)), tokenizer)
         else:
-            row = encode(document(draw, chances), tokenizer)
-        if last:
+            row = encode(document(draw, STAGES[stage]), tokenizer)
+        if stage:
             row = doubted(draw, row, tokenizer)
         tokens, index = tokens + len(row.ids), index + 1
         yield row

@@ -61,14 +61,17 @@ TEXTS: dict[Skill, float] = {
     completion.code: 3,
 }
 SKILLS = CHAT | TOOLS | TEXTS
-# At the end of the training, what is still the weakest of what others build on.
-LAST = SKILLS | {
+# At the end of the training, what is still the weakest of what others build on; and last of all, copying a tool's names.
+SUMS_AND_TOOLS = SKILLS | {
     arithmetic.subtraction: 20,
     arithmetic.table: 25,
     tools.tool_call: 60,
     tools.two_calls: 12,
     tools.no_tool: 10,
 }
+MOSTLY_TOOLS = SUMS_AND_TOOLS | {tools.tool_call: 110, tools.no_tool: 14}
+STAGES = (SKILLS, SUMS_AND_TOOLS, MOSTLY_TOOLS)
+"""One after the other, in the training."""
 
 TERSE = (
     "You are terse.",
