@@ -66,7 +66,7 @@ bench: $(STAMP) ## measure the serving speed that the README quotes (ARGS=option
 bench-widget: $(STAMP) chromium ## measure what the chat costs the browser, and how soon Stop frees the engine
 	$(BIN)/python -m benchmarks.widget
 
-demo-model: $(STAMP) ## train the built-in model anew (three or four hours on 2 cores; goes on where it was cut off)
+demo-model: $(STAMP) ## train the built-in model anew (about four hours on 2 cores; goes on where it was cut off)
 	$(BIN)/python -m tools.demo_model.train $(ARGS)
 
 demo-model-eval: $(STAMP) ## examine the built-in model on held-out questions and write its card's tables

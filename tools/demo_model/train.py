@@ -1,7 +1,7 @@
 """Trains oaikit-demo from nothing: ``make demo-model``, or ``python -m tools.demo_model.train --help``.
 
 Every document of the corpus is drawn from a seed that names its step, so that a run that was cut off goes on from its
-last checkpoint as if nothing had happened. On two CPU cores it takes three or four hours, on a GPU minutes.
+last checkpoint as if nothing had happened. On two CPU cores it takes about four hours, on a GPU minutes.
 """
 
 from __future__ import annotations
