@@ -39,7 +39,8 @@ chat
 STREAM = """
 import oaikit as ok
 ok.stream("Tell me a story.", logprobs=True, temperature=0.8, seed=3, max_tokens=90);
-ok.stream(["Tell me about the sea.", "Write a poem."], labels=["the sea", "a poem"], seed=1, max_tokens=60);
+prompts = ["Tell me a story about a fox.", "Tell me a story about a dog."]
+ok.stream(prompts, labels=["a fox", "a dog"], seed=1, max_tokens=60);
 """
 SWEEP = """
 import oaikit as ok

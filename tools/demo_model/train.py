@@ -140,7 +140,9 @@ def rate(step: int, steps: int) -> float:
         return PRACTICE_RATE
     stage, progress = stage_of(step, steps)
     warm = (progress + 1e-3) / WARM_UP
-    return LAST_RATE * min(1.0, warm, 1.0 - progress) if stage else min(1.0, warm, (1.0 - progress) / COOL_DOWN)
+    return (
+        LAST_RATE * min(1.0, warm, 1.0 - progress) if stage else min(1.0, warm, (1.0 - progress) / COOL_DOWN)
+    )
 
 
 def one_step(

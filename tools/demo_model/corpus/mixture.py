@@ -61,7 +61,7 @@ TEXTS: dict[Skill, float] = {
     completion.code: 3,
 }
 SKILLS = CHAT | TOOLS | TEXTS
-# At the end of the training, what is still the weakest of what others build on; and last of all, copying a tool's names.
+# At the end of the training, what is still the weakest of what others build on; last of all, copying a tool's names.
 SUMS_AND_TOOLS = SKILLS | {
     arithmetic.subtraction: 20,
     arithmetic.table: 25,
