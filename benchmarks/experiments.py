@@ -32,13 +32,15 @@ CASES: dict[str, dict[str, Any]] = {
     "seeded": {"temperature": 0.8, "n": 1, "seed": 1},
     "8 replicates": {"temperature": 0.8, "n": 8},
 }
-# oaikit's defaults on a CPU, for vLLM too.
+# The same for all three: oaikit's defaults on a CPU, and of what vLLM chooses by who asks, what it chooses for offline use.
 ENGINE_ARGS: dict[str, Any] = {
     "dtype": "float32",
     "enforce_eager": True,
     "enable_chunked_prefill": False,
     "kv_cache_memory_bytes": 1 << 30,
     "enable_prefix_caching": False,  # every round asks the same
+    "max_num_seqs": 256,  # these two are LLM.generate's defaults on a CPU; a server would have half of either
+    "max_num_batched_tokens": 4096,
     "disable_log_stats": False,
 }
 VARIABLES = ("OAIKIT_BASE_URL", "OAIKIT_API_KEY")

@@ -34,6 +34,10 @@ _SUGGESTED = ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-8B")
 # How long Jupyter's own stop may wait for the engine's, seconds. vLLM's processes die with this one anyway.
 _STOP_S = 6.0
 
+# How many connections may wait to be accepted: as many as at uvicorn, which vLLM's own server runs on. Tornado's 128
+# are soon taken while Jupyter's loop is busy, and a connection that finds no room is tried again a second later.
+_BACKLOG = 2048
+
 
 class OAIKit(ExtensionApp):
     """vLLM inside the Jupyter server."""
@@ -234,6 +238,9 @@ class OAIKit(ExtensionApp):
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """The server listens now, so its URL is known."""
         self._stop_on_interrupt(serverapp)
+        listeners = getattr(serverapp.http_server, "_sockets", {})  # tornado has no public name for them
+        for listener in listeners.values():
+            listener.listen(_BACKLOG)
         url = url_path_join(serverapp.connection_url, "oaikit/v1")
         self._announced = settings.announce_server(url, self.service.key.value, openai=self.export_openai_env)
         if self.service.spec is None:

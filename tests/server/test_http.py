@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import select
+import signal
+import socket
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.harness import SERVED, Answer, Server
+from tests.harness import SERVED, Answer, Server, wait_until
 
 CHAT = {"model": SERVED, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}
 
@@ -182,6 +186,24 @@ def test_streams_are_not_to_be_collected_by_proxies(server: Server) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["x-accel-buffering"] == "no"
     assert answer.body.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_burst_of_connections_finds_room(server: Server) -> None:
+    """While the server looks away, as Jupyter does for a moment now and then. Tornado's own queue takes 128."""
+    parts = urlsplit(server.url)
+    sockets = [socket.socket() for _ in range(400)]
+    watched = select.poll()
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        for each in sockets:
+            each.setblocking(False)
+            each.connect_ex((parts.hostname, parts.port))
+            watched.register(each, select.POLLOUT)
+        wait_until(lambda: len(watched.poll(0)) == len(sockets), 0.8)  # a second try would come after 1 s
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+        for each in sockets:
+            each.close()
 
 
 def test_connections_are_kept_alive(server: Server) -> None:
