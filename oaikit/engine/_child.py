@@ -57,9 +57,8 @@ def refuse_to_begin_anew() -> None:
     Raises:
         EngineFailedError: that is so; the engine for which the process is started has the same as its cause.
     """
-    if not getattr(
-        multiprocessing.current_process(), "_inheriting", False
-    ):  # what multiprocessing itself looks at
+    # What multiprocessing itself looks at, before it starts a process.
+    if not getattr(multiprocessing.current_process(), "_inheriting", False):
         return
     error = EngineFailedError(
         'vLLM\'s process imports this script: make the engine under `if __name__ == "__main__":`, or in a function '
