@@ -250,10 +250,19 @@ async def running(
         # collection over vLLM's objects stops the process for 0.3 s under load.
         await stack.enter_async_context(app.router.lifespan_context(app))
         names = (*(args.served_model_name or [args.model]), *(lora.name for lora in args.lora_modules or ()))
-        # vLLM looks into the environment for every token; what is set from here on counts for the next engine.
+        _cache_environment()
         stack.callback(disable_envs_cache)
-        enable_envs_cache()
         yield RunningEngine(llm, shortened(app, _ASKED_MOST), names, tuple(_new_children(known)))
+
+
+def _cache_environment() -> None:
+    """vLLM looks into the environment for every token: what is set from here on counts for the next engine.
+
+    One of the variables gets a value by being looked at, which kernels would inherit.
+    """
+    environment = PreservedEnvironment()
+    enable_envs_cache()
+    environment.restore()
 
 
 def _work_in_engine_core(config: VllmConfig, environment: PreservedEnvironment) -> None:
