@@ -25,9 +25,8 @@ from tests.harness import SERVED, jupyter_server
 from tools import tiny_model
 
 TOKENS = 64
-REQUESTS = (
-    2048  # a beginning and an end of some tenths of a second, when the engine isn't full, are in all of them
-)
+# A beginning and an end of some tenths of a second, when the engine isn't full, are in all of them.
+REQUESTS = 2048
 CASES: dict[str, dict[str, Any]] = {
     "greedy": {"temperature": 0, "n": 1},
     "sampled": {"temperature": 0.8, "n": 1},

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # closed). If there is any other, the user has asked for it, by an environment variable: then nothing is left out.
 _IDLE: Final = frozenset({"CORSMiddleware", "PrometheusInstrumentatorMiddleware", "ScalingMiddleware"})
 
+_JSON: Final = (b"content-type", b"application/json")
 _Endpoint = Callable[[Any, Request], Awaitable[Response | None]]
 
 
@@ -49,7 +50,7 @@ class _Shortened:
         self._short = ServerErrorMiddleware(ExceptionMiddleware(self._answer, handlers), otherwise)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in self._endpoints and scope["method"] == "POST" and _is_json(scope):
+        if scope["path"] in self._endpoints and scope["method"] == "POST" and _JSON in scope["headers"]:
             scope["app"] = self._app  # as the app itself does
             await self._short(scope, receive, send)
         else:
@@ -66,10 +67,6 @@ class _Shortened:
         response = await endpoint(asked, Request(scope, receive))
         if response is not None:  # else the client is gone
             await response(scope, receive, send)
-
-
-def _is_json(scope: Scope) -> bool:
-    return any(name == b"content-type" and value == b"application/json" for name, value in scope["headers"])
 
 
 def _again(message: Message, receive: Receive) -> Receive:

@@ -81,8 +81,6 @@ def _prompts(request: Request) -> None:
 
 def _best_of(request: Request) -> None:
     best_of, n = request.best_of, request.answers
-    if best_of is None:
-        return
     if best_of < n:
         refuse(
             "best_of", f"`best_of` ({best_of}) must not be less than `n` ({n}), the answers chosen from it"
@@ -110,7 +108,7 @@ def _several(prompt: Any) -> bool:
 
 def _greedy(request: Request) -> None:
     temperature = request.temperature
-    if temperature is None or temperature >= GREEDY_BELOW or request.use_beam_search or request.sampled == 1:
+    if temperature >= GREEDY_BELOW or request.use_beam_search or request.sampled == 1:
         return
     name = "n" if request.answers > 1 else "best_of"
     refuse(
@@ -202,7 +200,7 @@ def _logprob_token_ids(request: Request) -> None:
 
 def _response_format(request: Request) -> None:
     form = request.response_format
-    if form is None or form["type"] == "text":
+    if form["type"] == "text":
         return
     schema = (form.get("json_schema") or {}).get("schema")
     if form["type"] == "json_schema" and schema is None:
@@ -221,8 +219,6 @@ def _response_format(request: Request) -> None:
 
 def _structured_outputs(request: Request) -> None:
     form = request.structured_outputs
-    if form is None:
-        return
     given = [name for name in CONSTRAINTS if form.get(name) is not None]
     if len(given) != 1:
         found = " and ".join(given) or "none"
@@ -279,7 +275,7 @@ def _patterns(form: Any) -> Iterator[str]:
 
 def _tools(request: Request) -> None:
     choice, tools = request.tool_choice, request.tools
-    if choice is None or choice == "none":
+    if choice == "none":
         return
     if not tools:
         refuse("tool_choice", "`tool_choice` needs `tools` to choose from")
@@ -298,7 +294,7 @@ def _tools(request: Request) -> None:
 
 
 def _repetition_detection(request: Request) -> None:
-    sizes = request.repetition_detection or {}
+    sizes = request.repetition_detection
     least, most = sizes.get("min_pattern_size", 0), sizes.get("max_pattern_size", 0)
     if least > most:
         refuse(
