@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.columns import RESERVED
-from oaikit.experiments.items import Item, check_filled
+from oaikit.experiments.items import Item, check_filled, check_prompts
 from oaikit.experiments.keys import canonical, digest, digest_of, number_of
 from oaikit.experiments.space import Point, Space, label_of, value_of
 from oaikit.experiments.store import Asked
@@ -95,6 +95,8 @@ class Design:
             )
         if on_axis and len(on_axis) < len(self.points):
             raise InvalidRequestError("some points of the space have no `template`", param="prompt")
+        if given:
+            check_prompts(self.items, self.endpoint)
         return on_axis or ([] if given else [self.template])
 
     def _check_name(self, name: str, places: set[str]) -> None:
@@ -118,18 +120,16 @@ class Design:
             )
 
     def _check_point(self, point: Point) -> None:
-        body = self.body(point, self.items[0])
-        if not deterministic(body):
-            body["n"] = min(self.n, MOST_AT_ONCE)
-        if alone(body):
-            body.pop("n", None)
+        body = {"model": "any", **self.body(point, self.items[0])}
         try:
-            validate(self.endpoint, {"model": "any", **body}, allowed=_TRUSTED)
+            validate(self.endpoint, body, allowed=_TRUSTED)
+            if self.n > 1 and not (deterministic(body) or alone(body)):
+                validate(self.endpoint, {**body, "n": min(self.n, MOST_AT_ONCE)}, allowed=_TRUSTED)
         except InvalidRequestError as exc:
-            where = ", ".join(f"{axis}={label_of(value)!r}" for axis, value in point.items())
-            raise InvalidRequestError(
-                f"{exc.message} (at {where or 'every point'})", param=exc.param
-            ) from exc
+            where = ", ".join(f"{axis}={label_of(value)!r}" for axis, value in point.items()) or "every point"
+            several = isinstance(point.get(exc.param or ""), list | tuple)
+            hint = f"; to try one after the other, give grid({exc.param}=[…])" if several else ""
+            raise InvalidRequestError(f"{exc.message} (at {where}){hint}", param=exc.param) from exc
 
     def cell_key(self, point: Point) -> str:
         """Equal for points of which every item is asked the same."""

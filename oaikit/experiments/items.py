@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.columns import RESERVED
 from oaikit.experiments.templates import fields_of
+from oaikit.sampling import CHAT, Endpoint, check_contents, validate
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,32 @@ def items_of(data: Any, prompts: Iterable[Any] | None) -> list[Item]:
     return items
 
 
+def check_prompts(items: Sequence[Item], endpoint: Endpoint) -> None:
+    """See that prompts which are given as they are can be asked, each for one answer.
+
+    Raises:
+        InvalidRequestError: one is neither a text nor, for chats, messages or, for completions, token ids.
+    """
+    for item in items:
+        prompt = item.prompt
+        if isinstance(prompt, str):
+            continue
+        sound = isinstance(prompt, list | tuple) and (
+            endpoint == CHAT or (prompt and all(type(each) is int for each in prompt))
+        )
+        if not sound:
+            other = "a list of messages" if endpoint == CHAT else "a list of token ids"
+            raise InvalidRequestError(
+                f"prompt {item.id!r} must be a text or {other}, not {reprlib.repr(prompt)}", param="prompts"
+            )
+        if endpoint == CHAT:
+            try:
+                validate(CHAT, {"model": "any", "messages": list(prompt)})
+            except InvalidRequestError as exc:
+                raise InvalidRequestError(f"{exc.message} (in prompt {item.id!r})", param="prompts") from exc
+    check_contents("prompts", [item.prompt for item in items if isinstance(item.prompt, str)])
+
+
 def check_filled(items: Sequence[Item], templates: Iterable[Any], others: Iterable[str]) -> None:
     """See that every item has a value for every name in the templates; ``others`` are known from elsewhere.
 
@@ -61,6 +89,7 @@ def check_filled(items: Sequence[Item], templates: Iterable[Any], others: Iterab
             )
         if name in items[0].data:
             _check_present(items, name)
+            check_contents("data", [item.data[name] for item in items if isinstance(item.data[name], str)])
 
 
 def _check_present(items: Iterable[Item], name: str) -> None:
@@ -76,7 +105,10 @@ def _check_present(items: Iterable[Item], name: str) -> None:
 def _rows(data: Any) -> list[Item]:
     import pandas as pd
 
-    frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
+    try:
+        frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
+    except UnicodeEncodeError as exc:
+        raise InvalidRequestError(f"the data holds what is no text in Unicode: {exc}", param="data") from exc
     if not frame.index.is_unique:
         twice = frame.index[frame.index.duplicated()].tolist()[0]
         raise InvalidRequestError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,13 @@ def test_items_are_called_by_the_index() -> None:
         ({"space": grid(temperature=[0, 3])}, "temperature", r"temperature=3"),
         ({"space": grid(max_tokens=["many"])}, "max_tokens", "max_tokens='many'"),
         ({"space": []}, "space", "no points"),
+        (
+            {"space": {"temperature": [0, 1]}},
+            "temperature",
+            r"not a list of 2 .* give grid\(temperature=\[…\]\)",
+        ),
+        ({"space": {"temperature": "hot"}}, "temperature", "not \"hot\" \\(at temperature='hot'\\)$"),
+        ({"space": {"best_of": "x"}}, "best_of", "must be an integer"),
         ({"space": grid(n=[1, 2])}, "n", r"Sweep\(n=…\)"),
         ({"space": grid(seed=[1, 2])}, "seed", r"Sweep\(seed=…\)"),
         ({"space": grid(temperature=0), "temperature": 1}, "temperature", "an axis and given beside it"),
@@ -174,6 +182,22 @@ def test_items_are_called_by_the_index() -> None:
         ({"prompt": ["a"]}, "prompt", "one text"),
         ({"prompt": None, "prompts": ["a"]}, "prompts", "not both"),
         ({"data": DATA.iloc[:0]}, "data", "no rows"),
+        ({"data": [{"question": "a"}, {"question": "\ud800"}]}, "data", "no text in Unicode"),
+        ({"data": DATA.astype(object).replace("2+2?", "\ud800")}, "data", "no text in Unicode"),
+        *(
+            ({"data": None, "prompt": None, "prompts": ["a", other], **more}, "prompts", message)
+            for other, more, message in [
+                (None, {}, "prompt 1 must be a text or a list of messages, not None"),
+                (math.nan, {}, "prompt 1 must be a text"),
+                ({"role": "user", "content": "a"}, {}, "a list of messages, not {'content'"),
+                ([], {}, r"not an empty list \(in prompt 1\)"),
+                ([{"content": "a"}], {}, r"`messages\[0\].role` is missing"),
+                ("\ud800", {}, "no text in Unicode"),
+                ([{"role": "user", "content": "\ud800"}], {}, r"no text in Unicode \(in prompt 1\)"),
+                (["a", "b"], {"completion": True}, "a list of token ids, not"),
+                ([], {"completion": True}, "a list of token ids"),
+            ]
+        ),
         ({"data": pd.DataFrame({"question": ["a", None]})}, "data", "row 1"),
         ({"data": DATA.set_index(pd.Index([3, 3]))}, "data", "index has 3 twice"),
         ({"data": DATA.assign(text="x")}, "data", "column 'text'"),
