@@ -1,14 +1,15 @@
 """A sweep next to vLLM's own ``LLM.generate``: the same prompts and parameters, in the same run.
 
-``python -m benchmarks.experiments`` has three contestants, each in a process and with an engine of its own, of which
-one is asked at a time, in turns: ``LLM.generate``, a sweep over HTTP from a Jupyter server, and a sweep of an
-``ok.Engine`` in its process. Ratios are taken within a round; medians of the rounds are given with lowest and highest.
-The client's CPU is that of its whole process, while it runs.
+``python -m benchmarks.experiments`` has four contestants, each in a process of its own, of which one is asked at a
+time, in turns: ``LLM.generate``, a sweep over HTTP from a Jupyter server, a loop of aiohttp that asks the same of the
+same server and keeps nothing, and a sweep of an ``ok.Engine`` in its process. Ratios are taken within a round; medians
+of the rounds are given with lowest and highest. The client's CPU is that of its whole process, while it runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import statistics
@@ -21,6 +22,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from oaikit.experiments.runner import WINDOW_PER_SEQUENCE
 from tests.harness import SERVED, jupyter_server
 from tools import tiny_model
 
@@ -33,7 +35,7 @@ CASES: dict[str, dict[str, Any]] = {
     "seeded": {"temperature": 0.8, "n": 1, "seed": 1},
     "8 replicates": {"temperature": 0.8, "n": 8},
 }
-# The same for all three: oaikit's defaults on a CPU, and of what vLLM chooses by who asks, its choice for offline use.
+# The same for all engines: oaikit's defaults on a CPU, and what vLLM chooses for offline use.
 ENGINE_ARGS: dict[str, Any] = {
     "dtype": "float32",
     "enforce_eager": True,
@@ -44,6 +46,7 @@ ENGINE_ARGS: dict[str, Any] = {
     "max_num_batched_tokens": 4096,
     "disable_log_stats": False,
 }
+AT_ONCE = WINDOW_PER_SEQUENCE * ENGINE_ARGS["max_num_seqs"]
 VARIABLES = ("OAIKIT_BASE_URL", "OAIKIT_API_KEY")
 Ask = Callable[[dict[str, Any], int], float]
 
@@ -54,14 +57,16 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument("--cases", nargs="+", choices=[*CASES], default=[*CASES])
     parser.add_argument("--contestant", choices=[*WORKERS], help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.contestant:
         work(WORKERS[args.contestant])
         return
     with ExitStack() as stack:
-        ask = {name: stack.enter_context(started(name, stack)) for name in WORKERS}
-        for case in CASES:
+        environment = served(stack)
+        ask = {name: stack.enter_context(started(name, environment)) for name in WORKERS}
+        for case in args.cases:
             for contestant in ask.values():  # a warm-up
                 contestant(case, min(args.requests, 256))
             report(case, measured(ask, case, args.requests, args.rounds))
@@ -96,20 +101,22 @@ def report(case: str, found: dict[str, list[dict[str, float]]]) -> None:
 # -- contestants -----------------------------------------------------------------------------------------------------
 
 
+def served(stack: ExitStack) -> dict[str, str]:
+    """The environment of a program that is to find a Jupyter server with an engine."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    options = (
+        f"--OAIKit.model={tiny_model.build()}",
+        f"--OAIKit.served_model_name={SERVED}",
+        f"--OAIKit.engine_args={ENGINE_ARGS!r}",
+    )
+    server = stack.enter_context(jupyter_server(folder, *options))
+    server.wait_for("ready")
+    return {**os.environ, **dict(zip(VARIABLES, (server.v1, server.token), strict=True))}
+
+
 @contextmanager
-def started(name: str, stack: ExitStack) -> Iterator[Callable[[str, int], dict[str, float]]]:
+def started(name: str, environment: dict[str, str]) -> Iterator[Callable[[str, int], dict[str, float]]]:
     """A contestant's process; what it yields has it answer so many requests of a case."""
-    environment = dict(os.environ)
-    if name == "HTTP":
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        options = (
-            f"--OAIKit.model={tiny_model.build()}",
-            f"--OAIKit.served_model_name={SERVED}",
-            f"--OAIKit.engine_args={ENGINE_ARGS!r}",
-        )
-        server = stack.enter_context(jupyter_server(folder, *options))
-        server.wait_for("ready")
-        environment |= dict(zip(VARIABLES, (server.v1, server.token), strict=True))
     command = [sys.executable, "-m", "benchmarks.experiments", "--contestant", name]
     process = subprocess.Popen(
         command,
@@ -169,6 +176,39 @@ def llm_generate() -> Ask:
     return ask
 
 
+def bare_aiohttp() -> Ask:
+    """What a sweep over HTTP can be measured by: as many at once, without its design, store and table."""
+    import aiohttp
+    import uvloop
+
+    url, key = (os.environ[name] for name in VARIABLES)
+
+    async def asked(bodies: list[dict[str, Any]]) -> int:
+        async def work() -> int:
+            tokens = 0
+            while bodies:
+                async with session.post(f"{url}/completions", json=bodies.pop()) as response:
+                    tokens += json.loads(await response.text())["usage"]["completion_tokens"]
+            return tokens
+
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            headers={"Authorization": f"Bearer {key}"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+        ) as session:
+            return sum(await asyncio.gather(*(work() for _ in range(AT_ONCE // bodies[0]["n"]))))
+
+    def ask(case: dict[str, Any], requests: int) -> float:
+        given = {"model": SERVED, "max_tokens": TOKENS, "ignore_eos": True, **case}
+        bodies = [{**given, "prompt": text} for text in prompts(requests, case["n"])]
+        began = time.perf_counter()
+        assert uvloop.run(asked(bodies)) == requests * TOKENS
+        return time.perf_counter() - began
+
+    return ask
+
+
 def sweep_http() -> Ask:
     import oaikit as ok
 
@@ -202,6 +242,7 @@ def sweeping(llm: Any) -> Ask:
 WORKERS: dict[str, Callable[[], Ask]] = {
     "LLM.generate": llm_generate,
     "HTTP": sweep_http,
+    "bare aiohttp": bare_aiohttp,
     "in process": sweep_engine,
 }
 

@@ -151,6 +151,7 @@ class Execution:
         self._run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         self.progress = Progress()
         self.fresh: deque[Result] = deque()
+        self._arrived: list[Result] = []  # and not committed
         self.prepared: Prepared | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -171,8 +172,9 @@ class Execution:
                 if jobs and self._design.mode == "latency":
                     await self._warm_up(jobs, targets)
                 windows = [self._window(each) for each in facts]
-                await runner.run(jobs, targets, windows, self._options.timeout_s, self.progress)
+                await runner.run(jobs, targets, windows, self._options.timeout_s, self.progress, self._commit)
             finally:
+                self._commit()
                 self._store.end_run(self._run)
         await self._judge(prepared)
 
@@ -235,18 +237,22 @@ class Execution:
             if not given:
                 failed(OAIKitError("the server answered without a choice"))
                 return []
-            self._keep(_results(answer, name, first, given, self._run))
+            self._arrived += _results(answer, name, first, given, self._run)
             # Servers that know no n give one answer each time.
             return [self._job(name, request, first + each, 1, facts) for each in range(given, count)]
 
         def failed(error: OAIKitError) -> None:
             said = f"{type(error).__name__}: {error.message}"
-            self._keep([Result(name, first + each, self._run, error=said) for each in range(count)])
+            self._arrived += [Result(name, first + each, self._run, error=said) for each in range(count)]
 
         return Job(request.target, self._design.endpoint, body, count, done, failed)
 
-    def _keep(self, results: list[Result]) -> None:
-        self._store.record(results)
+    def _commit(self) -> None:
+        """Keep what has come since the last time."""
+        if not self._arrived:
+            return
+        self._store.record(self._arrived)
+        results, self._arrived = self._arrived, []
         self.fresh.extend(results)
         failed = sum(result.error is not None for result in results)
         self.progress.failed += failed

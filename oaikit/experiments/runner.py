@@ -83,12 +83,18 @@ class Progress:
 
 
 async def run(
-    jobs: Iterable[Job], targets: list[Target], windows: list[int], timeout_s: float, progress: Progress
+    jobs: Iterable[Job],
+    targets: list[Target],
+    windows: list[int],
+    timeout_s: float,
+    progress: Progress,
+    commit: Callable[[], None] = lambda: None,
 ) -> None:
     """Make all jobs, each target's side by side with the others'.
 
     Parameters: the jobs in order, the opened targets, how many sequences each may have in flight, and the seconds
-    without any answer after which a server is given up.
+    without any answer after which a server is given up. ``commit`` is called when a job is done, and what ended in the
+    same turn of the loop with it: an engine ends many at once.
 
     Raises:
         ServerNotFoundError: a server went away and did not come back in time.
@@ -98,7 +104,7 @@ async def run(
     for job in jobs:
         pending[job.target].append(job)
     feeders = [
-        _Feeder(target, queue, window, timeout_s, progress)
+        _Feeder(target, queue, window, timeout_s, progress, commit)
         for target, queue, window in zip(targets, pending, windows, strict=True)
     ]
     try:
@@ -113,9 +119,16 @@ class _Feeder:
     """One target's jobs. All of it is on one loop."""
 
     def __init__(
-        self, target: Target, pending: deque[Job], window: int, timeout_s: float, progress: Progress
+        self,
+        target: Target,
+        pending: deque[Job],
+        window: int,
+        timeout_s: float,
+        progress: Progress,
+        commit: Callable[[], None],
     ) -> None:
         self._target, self._pending, self._timeout_s, self._progress = target, pending, timeout_s, progress
+        self._commit = commit
         widest = max((job.sequences for job in pending), default=1)
         self._workers = min(max(1, window // widest), len(pending))
         # How many may be in flight: halved by a refusal, and growing by one for as many answers as it is, as TCP does.
@@ -140,6 +153,8 @@ class _Feeder:
             self._in_flight += 1
             try:
                 await self._make(job)
+                await asyncio.sleep(0)  # for the others of this turn
+                self._commit()
             finally:
                 self._in_flight -= 1
                 self._room.set()

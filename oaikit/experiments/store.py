@@ -188,7 +188,7 @@ class Store:
     # -- results -------------------------------------------------------------------------------------------------------
 
     def record(self, results: Iterable[Result]) -> None:
-        """Commit what a request came to, in place of an error that was there."""
+        """Commit what requests came to, in place of errors that were there."""
         with self._transaction() as db:
             db.executemany(_RECORD, results)
 

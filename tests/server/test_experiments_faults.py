@@ -345,6 +345,40 @@ def test_a_server_that_knows_no_n(proxy: Proxy) -> None:
     assert [body["seed"] - proxy.asked[0]["seed"] for body in proxy.asked] == [0, 1, 2, 3]
 
 
+def test_a_server_that_sends_elsewhere_is_followed(proxy: Proxy) -> None:
+    def moved(number: int, body: dict[str, Any]) -> web.Response | None:
+        return web.Response(status=307, headers={"Location": "completions?moved"}) if number == 1 else None
+
+    proxy.fault = moved
+    df = Sweep(proxy.llm, prompts=["Hello"], max_tokens=4).run().df
+    assert df["completion_tokens"].tolist() == [4]
+    assert proxy.asked[0] == proxy.asked[1]
+
+
+def test_a_server_that_streams_unasked(proxy: Proxy) -> None:
+    pieces = ["Se", "a\N{LINE SEPARATOR}s"]
+    chunks = [{"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in pieces]
+    events = "".join(f"data: {json.dumps(each, ensure_ascii=False)}\r\n\r\n" for each in chunks)
+    proxy.fault = lambda number, body: web.Response(
+        text=f"{events}data: [DONE]\r\n\r\n", content_type="text/event-stream"
+    )
+    df = Sweep(proxy.llm, prompts=["Hello"], max_tokens=4).run().df
+    assert df["text"].tolist() == ["".join(pieces)]
+    assert df["ttft_s"].isna().all()  # of an answer that was read when it was whole
+
+
+def test_the_environments_proxy_is_asked(
+    proxy: Proxy, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with ok.connect(f"http://models.example{server.path}oaikit/v1", api_key=server.token) as llm:
+        df = Sweep(llm, prompts=["Hello", "Who?"], max_tokens=4).run().df
+    assert df["completion_tokens"].tolist() == [4, 4]
+    assert len(proxy.answered) == 2
+
+
 @pytest.mark.parametrize(
     ("status", "error"), [(401, AuthenticationError), (404, NotFoundError)], ids=["no key", "no model"]
 )
