@@ -3,7 +3,7 @@
 ``python -m benchmarks.experiments`` has four contestants, each in a process of its own, of which one is asked at a
 time, in turns: ``LLM.generate``, a sweep over HTTP from a Jupyter server, a loop of aiohttp that asks the same of the
 same server and keeps nothing, and a sweep of an ``ok.Engine`` in its process. Ratios are taken within a round; medians
-of the rounds are given with lowest and highest. The client's CPU is that of its whole process, while it runs.
+of the rounds are given with lowest and highest. The client's CPU is that of its whole process, while the clock runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from oaikit.experiments.runner import WINDOW_PER_SEQUENCE
 from tests.harness import SERVED, jupyter_server
@@ -48,7 +48,8 @@ ENGINE_ARGS: dict[str, Any] = {
 }
 AT_ONCE = WINDOW_PER_SEQUENCE * ENGINE_ARGS["max_num_seqs"]
 VARIABLES = ("OAIKIT_BASE_URL", "OAIKIT_API_KEY")
-Ask = Callable[[dict[str, Any], int], float]
+Ask = Callable[[dict[str, Any], int], dict[str, float]]
+T = TypeVar("T")
 
 
 def main() -> None:
@@ -150,9 +151,14 @@ def work(make: Callable[[], Ask]) -> None:
     ask = make()
     for line in sys.stdin:
         case, requests = json.loads(line)
-        before = time.process_time()
-        seconds = ask(dict(CASES[case]), requests)
-        print(json.dumps({"seconds": seconds, "cpu_s": time.process_time() - before}), flush=True)
+        print(json.dumps(ask(dict(CASES[case]), requests)), flush=True)
+
+
+def clocked(do: Callable[[], T]) -> tuple[T, dict[str, float]]:
+    """What it comes to, and the seconds and CPU seconds that it takes."""
+    began, before = time.perf_counter(), time.process_time()
+    done = do()
+    return done, {"seconds": time.perf_counter() - began, "cpu_s": time.process_time() - before}
 
 
 def prompts(requests: int, replicates: int) -> list[str]:
@@ -164,14 +170,12 @@ def llm_generate() -> Ask:
 
     llm = LLM(str(tiny_model.build()), **ENGINE_ARGS)
 
-    def ask(case: dict[str, Any], requests: int) -> float:
+    def ask(case: dict[str, Any], requests: int) -> dict[str, float]:
         sampling = SamplingParams(max_tokens=TOKENS, ignore_eos=True, **case)
         texts = prompts(requests, case["n"])
-        began = time.perf_counter()
-        answers = llm.generate(texts, sampling, use_tqdm=False)
-        seconds = time.perf_counter() - began
+        answers, taken = clocked(lambda: llm.generate(texts, sampling, use_tqdm=False))
         assert sum(len(each.token_ids) for answer in answers for each in answer.outputs) == requests * TOKENS
-        return seconds
+        return taken
 
     return ask
 
@@ -199,12 +203,12 @@ def bare_aiohttp() -> Ask:
         ) as session:
             return sum(await asyncio.gather(*(work() for _ in range(AT_ONCE // bodies[0]["n"]))))
 
-    def ask(case: dict[str, Any], requests: int) -> float:
+    def ask(case: dict[str, Any], requests: int) -> dict[str, float]:
         given = {"model": SERVED, "max_tokens": TOKENS, "ignore_eos": True, **case}
         bodies = [{**given, "prompt": text} for text in prompts(requests, case["n"])]
-        began = time.perf_counter()
-        assert uvloop.run(asked(bodies)) == requests * TOKENS
-        return time.perf_counter() - began
+        tokens, taken = clocked(lambda: uvloop.run(asked(bodies)))
+        assert tokens == requests * TOKENS
+        return taken
 
     return ask
 
@@ -224,17 +228,15 @@ def sweep_engine() -> Ask:
 def sweeping(llm: Any) -> Ask:
     import oaikit as ok
 
-    def ask(case: dict[str, Any], requests: int) -> float:
+    def ask(case: dict[str, Any], requests: int) -> dict[str, float]:
         n, seed = case.pop("n"), case.pop("seed", None)
         texts = prompts(requests, n)
         sweep = ok.Sweep(
             llm, case, prompts=texts, completion=True, n=n, seed=seed, max_tokens=TOKENS, ignore_eos=True
         )
-        began = time.perf_counter()
-        sweep.run()
-        seconds = time.perf_counter() - began
+        _, taken = clocked(sweep.run)
         assert sweep.df["completion_tokens"].sum() == requests * TOKENS
-        return seconds
+        return taken
 
     return ask
 
