@@ -79,6 +79,8 @@ class Design:
                 f"{twice[0]!r} is an axis and given beside it: give one", param=twice[0]
             )
         check_filled(self.items, templates, [*self.axes, *self.fixed])
+        if not templates:
+            check_prompts(self.items, self.endpoint)
         for point in self.points:
             self._check_point(point)
 
@@ -95,8 +97,6 @@ class Design:
             )
         if on_axis and len(on_axis) < len(self.points):
             raise InvalidRequestError("some points of the space have no `template`", param="prompt")
-        if given:
-            check_prompts(self.items, self.endpoint)
         return on_axis or ([] if given else [self.template])
 
     def _check_name(self, name: str, places: set[str]) -> None:

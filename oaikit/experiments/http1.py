@@ -74,11 +74,9 @@ class Connections:
     async def _connected(self) -> _Connection:
         try:
             async with asyncio.timeout(self._connect_s):
-                connection = await self._connect()
+                return await self._connect()
         except TimeoutError as exc:
             raise ConnectionError(f"no connection within {self._connect_s:g} s") from exc
-        connection.keep_alive()
-        return connection
 
     async def _connect(self) -> _Connection:
         loop = asyncio.get_running_loop()
@@ -109,10 +107,6 @@ class _Connection(asyncio.Protocol):
         finally:
             timer.cancel()
 
-    def keep_alive(self) -> None:
-        """Have the system see to it that both ends are there: an answer may take long to begin."""
-        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-
     def abort(self) -> None:
         """End the connection."""
         self.open = False
@@ -122,10 +116,12 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport, self.open = transport, True
+        # An answer may take long to begin: the system sees to it that the other end is there.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def data_received(self, data: bytes) -> None:
         try:
-            if not self._waits():
+            if self._awaited() is None:
                 raise httptools.HttpParserError("nothing was asked")
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
@@ -134,7 +130,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.open = False
-        if exc is None and self._waits() and self._ends_with_connection():
+        if exc is None and self._awaited() is not None and self._ends_with_connection():
             self.on_message_complete()
         # Not itself: the system's own time-out of a dead connection is not ours of an answer.
         self._fail(ConnectionError(str(exc or "the connection ended before the answer was complete")))
@@ -159,21 +155,22 @@ class _Connection(asyncio.Protocol):
         if not self._parser.should_keep_alive():
             self.open = False
             self._transport.close()
-        if self._answer is not None and self._waits():
+        if (answer := self._awaited()) is not None:
             text = b"".join(self._body).decode(errors="replace")
-            self._answer.set_result(Whole(self._parser.get_status_code(), self._headers, text))
+            answer.set_result(Whole(self._parser.get_status_code(), self._headers, text))
         else:
             self.abort()  # two answers to one request: it is not known what belongs to the next
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _waits(self) -> bool:
-        return self._answer is not None and not self._answer.done()
+    def _awaited(self) -> asyncio.Future[Whole] | None:
+        """The answer that somebody waits for, if anybody does."""
+        return None if self._answer is None or self._answer.done() else self._answer
 
     def _ends_with_connection(self) -> bool:
         """Whether a length was not told: what came by the end is the answer (RFC 9112, 6.3)."""
         return self._headers_complete and not {"content-length", "transfer-encoding"} & self._headers.keys()
 
     def _fail(self, exc: Exception) -> None:
-        if self._answer is not None and self._waits():
-            self._answer.set_exception(exc)
+        if (answer := self._awaited()) is not None:
+            answer.set_exception(exc)
