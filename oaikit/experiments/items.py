@@ -88,18 +88,21 @@ def check_filled(items: Sequence[Item], templates: Iterable[Any], others: Iterab
                 param="prompt",
             )
         if name in items[0].data:
-            _check_present(items, name)
-            check_contents("data", [item.data[name] for item in items if isinstance(item.data[name], str)])
+            _check_column(items, name)
 
 
-def _check_present(items: Iterable[Item], name: str) -> None:
+def _check_column(items: Iterable[Item], name: str) -> None:
+    texts = []
     for item in items:
         value = item.data[name]
-        if value is None or value != value:  # nan is the value that differs from itself
+        if isinstance(value, str):
+            texts.append(value)
+        elif value is None or value != value:  # nan is the value that differs from itself
             raise InvalidRequestError(
                 f"the prompt has {{{name}}}, and row {item.id!r} of the data has no value there: drop or fill it",
                 param="data",
             )
+    check_contents("data", texts)
 
 
 def _rows(data: Any) -> list[Item]:
@@ -116,10 +119,18 @@ def _rows(data: Any) -> list[Item]:
             param="data",
         )
     names = [str(name) for name in frame.columns]
+    if len(set(names)) < len(names):
+        raise InvalidRequestError(
+            f"the data has two columns of one name, in {names}: rename one", param="data"
+        )
     if taken := sorted(RESERVED.intersection(names)):
         raise InvalidRequestError(
             f"the data has a column {taken[0]!r}, which is a column of the results: rename it", param="data"
         )
-    ids, columns = frame.index.tolist(), [frame[name].tolist() for name in frame.columns]
+    # pandas' own word for what is missing answers no comparison, and JSON has none for it.
+    columns = [
+        [None if value is pd.NA else value for value in frame[name].tolist()] for name in frame.columns
+    ]
+    ids = frame.index.tolist()
     records = zip(*columns, strict=True) if columns else ([()] * len(ids))
     return [Item(id, dict(zip(names, row, strict=True))) for id, row in zip(ids, records, strict=True)]

@@ -199,7 +199,10 @@ def test_items_are_called_by_the_index() -> None:
             ]
         ),
         ({"data": pd.DataFrame({"question": ["a", None]})}, "data", "row 1"),
+        ({"data": pd.DataFrame({"question": pd.array(["a", None], dtype="string")})}, "data", "row 1"),
+        ({"data": pd.DataFrame({"question": pd.array([1, None], dtype="Int64")})}, "data", "row 1"),
         ({"data": DATA.set_index(pd.Index([3, 3]))}, "data", "index has 3 twice"),
+        ({"data": DATA[["question", "question"]]}, "data", "two columns of one name"),
         ({"data": DATA.assign(text="x")}, "data", "column 'text'"),
         ({"n": 0}, "n", "at least 1"),
         ({"mode": "fast"}, "mode", "'throughput' or 'latency'"),
