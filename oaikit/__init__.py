@@ -94,9 +94,9 @@ _public = lazily(__name__, _HOME)
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from oaikit._distribution import installed_version
 
-        return version("oaikit")
+        return installed_version()
     return _public(name)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from oaikit.errors import InvalidRequestError, SettingError
+from oaikit._distribution import missing
+from oaikit.errors import InvalidRequestError
 from oaikit.transcript import answer_html, markdown_of, numbers, side_by_side
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ class Reply:
         try:
             import pandas as pd
         except ImportError as exc:
-            raise SettingError("Reply.df needs pandas: pip install 'oaikit[experiments]'") from exc
+            raise missing("Reply.df needs pandas", "experiments") from exc
         return pd.DataFrame(rows, columns=["choice", "position", "token", "logprob", "probability", "top"])
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from oaikit._distribution import install_command
 from oaikit._loop import LoopThread
 from oaikit.engine import _child
 from oaikit.engine.call import Call, Send, crashed
@@ -380,8 +381,8 @@ def _import_adapter() -> ModuleType:
         from oaikit.engine import _vllm
     except ImportError as exc:
         raise EngineFailedError(
-            f"vLLM can't be imported ({exc}); install it with: pip install 'oaikit[gpu]', "
-            "or 'oaikit[cpu]' on a machine without an NVIDIA GPU"
+            f"vLLM can't be imported ({exc}); install it with: {install_command('gpu')}, "
+            f"or on a machine without an NVIDIA GPU: {install_command('cpu')}"
         ) from exc
     finally:
         environment.restore()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from oaikit.errors import InvalidRequestError, SettingError
+from oaikit._distribution import missing
+from oaikit.errors import InvalidRequestError
 from oaikit.experiments import tables
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _altair() -> Any:
     try:
         import altair  # type: ignore[import-not-found, unused-ignore]
     except ImportError as exc:
-        raise SettingError("charts need Altair: pip install 'oaikit[experiments]'") from exc
+        raise missing("charts need Altair", "experiments") from exc
     # Altair's own default fetches Vega from elsewhere, and a saved notebook shows nothing of it without a browser.
     if altair.renderers.active == "default":
         altair.renderers.enable("svg")

@@ -6,8 +6,9 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
+
+from oaikit._distribution import installed_version
 
 _GIT_S = 5.0
 
@@ -16,7 +17,7 @@ def provenance(models: Sequence[Mapping[str, Any]], settings: Mapping[str, Any])
     """Time (UTC, ISO 8601), versions, machine, the git commit of the current folder, the models, the settings."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "oaikit": version("oaikit"),
+        "oaikit": installed_version(),
         "python": platform.python_version(),
         "client_platform": platform.platform(),
         "git_commit": _git_commit(),

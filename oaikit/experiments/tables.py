@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from oaikit.errors import InvalidRequestError, SettingError
+from oaikit._distribution import missing
+from oaikit.errors import InvalidRequestError
 from oaikit.experiments.cells import shown_prompt
 from oaikit.experiments.columns import ALIASES, METRICS, OPTIONAL, UNITS
 from oaikit.experiments.rating import Contexts
@@ -249,4 +250,4 @@ def need_pandas() -> None:
     try:
         import pandas  # noqa: F401
     except ImportError as exc:
-        raise SettingError("tables need pandas: pip install 'oaikit[experiments]'") from exc
+        raise missing("tables need pandas", "experiments") from exc

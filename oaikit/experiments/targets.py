@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from oaikit._distribution import missing
 from oaikit.backend import Backend, json_or_text, parse_answer
 from oaikit.connection import Connection
 from oaikit.errors import (
@@ -21,7 +22,6 @@ from oaikit.errors import (
     NotFoundError,
     OAIKitError,
     ServerNotFoundError,
-    SettingError,
     from_body,
 )
 from oaikit.experiments.keys import digest
@@ -203,7 +203,7 @@ class _HTTPTarget(Target):
 
                 from oaikit.experiments.http1 import Connections
             except ImportError as exc:
-                raise SettingError("a sweep needs aiohttp: pip install 'oaikit[experiments]'") from exc
+                raise missing("a sweep needs aiohttp", "experiments") from exc
             headers = {"Authorization": f"Bearer {self._llm._api_key}", "User-Agent": "oaikit"}
             proxy = _proxy(self._llm.url)
             if proxy is None and self._llm.url.startswith("http:"):

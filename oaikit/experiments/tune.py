@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from oaikit.errors import InvalidRequestError, SettingError
+from oaikit._distribution import missing
+from oaikit.errors import InvalidRequestError
 from oaikit.experiments import tables
 from oaikit.experiments.cells import Design
 from oaikit.experiments.keys import digest
@@ -245,6 +246,6 @@ def _optuna() -> Any:
     try:
         import optuna  # type: ignore[import-not-found, unused-ignore]
     except ImportError as exc:
-        raise SettingError("tuning needs Optuna: pip install 'oaikit[experiments]'") from exc
+        raise missing("tuning needs Optuna", "experiments") from exc
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

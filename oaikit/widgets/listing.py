@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from oaikit.errors import ConversationError, SettingError
+from oaikit._distribution import missing
+from oaikit.errors import ConversationError
 from oaikit.widgets.history import Entry, History
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class HistoryList:
         try:
             import pandas as pd
         except ImportError as exc:
-            raise SettingError("df needs pandas: pip install 'oaikit[experiments]'") from exc
+            raise missing("df needs pandas", "experiments") from exc
         rows = [(each.id, each.title, each.updated, each.messages) for each in self]
         frame = pd.DataFrame(rows, columns=list(_COLUMNS))
         frame["updated"] = pd.to_datetime(frame["updated"], unit="s", utc=True)

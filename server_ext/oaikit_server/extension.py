@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
-from traitlets import Bool, Dict, Enum, Float, Integer, List, Unicode, Union
+from traitlets import Bool, Dict, Enum, Float, Integer, List, Unicode, Union, default
 
 from oaikit import demo, settings
+from oaikit._distribution import installed_version
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, State
 from oaikit.errors import InvalidRequestError, SettingError
@@ -45,6 +46,10 @@ class OAIKit(ExtensionApp):
     name = "oaikit"
     extension_url = "/oaikit/api/status"
     load_other_extensions = True
+
+    @default("version")
+    def _default_version(self) -> str:
+        return installed_version()
 
     model = Unicode(
         demo.NAME,

@@ -160,7 +160,7 @@ def test_another_load_takes_the_place_of_the_first(host):
 
 def test_without_vllm_the_user_is_told_what_to_install(host, no_vllm):
     outcome = host.load(SPEC)
-    with pytest.raises(EngineFailedError, match=r"pip install 'oaikit\[gpu\]'"):
+    with pytest.raises(EngineFailedError, match=r"pip install 'jupyter-oaikit\[gpu\]'"):
         outcome.result(30)
     status = host.status()
     assert status.state is State.FAILED

@@ -76,7 +76,7 @@ def test_both_builds_of_vllm_are_of_a_release_that_the_other_takes() -> None:
 
 
 def test_installed_version_is_the_project_version() -> None:
-    assert distribution("oaikit").version == PROJECT["version"], (
+    assert distribution("jupyter-oaikit").version == PROJECT["version"], (
         "pyproject.toml changed: make installs it again"
     )
 
@@ -88,7 +88,7 @@ def test_entry_points_resolve() -> None:
         for name, target in entries.items()
     }
     installed = {
-        (point.group, point.name, point.value): point for point in distribution("oaikit").entry_points
+        (point.group, point.name, point.value): point for point in distribution("jupyter-oaikit").entry_points
     }
     assert set(installed) == declared
     assert all(callable(point.load()) for point in installed.values())
@@ -155,6 +155,41 @@ def test_the_search_for_registries_finds_one(text: str) -> None:
 
 def test_pytorchs_own_index_may_be_named() -> None:
     assert not registries_named(f"pip install .[cpu] --extra-index-url {install.CPU_INDEX}")
+
+
+def someone_elses_project(text: str) -> list[str]:
+    """Places in a text that would have a reader install the unrelated project called oaikit."""
+    return re.findall(r"""pip install[^\n|]*?[\s'"]oaikit\b|['"`]oaikit\[""", text)
+
+
+def test_no_committed_file_installs_an_unrelated_project() -> None:
+    """The name oaikit on the package index belongs to somebody else; ours is jupyter-oaikit."""
+    named = {
+        str(path.relative_to(ROOT)): found
+        for path in tracked_files()
+        if path != Path(__file__)
+        and (found := someone_elses_project(path.read_bytes().decode("utf-8", errors="ignore")))
+    }
+    assert named == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["pip install oaikit", "pip install -U 'oaikit[gpu]'", '"oaikit[experiments]"', "`oaikit[lab]`"]
+)
+def test_the_search_for_an_unrelated_project_finds_it(text: str) -> None:
+    assert someone_elses_project(text)
+
+
+@pytest.mark.parametrize("text", ["pip install 'jupyter-oaikit[gpu]'", "import oaikit; pip install pandas"])
+def test_our_own_distribution_may_be_named(text: str) -> None:
+    assert not someone_elses_project(text)
+
+
+def test_the_command_line_knows_the_version() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "jupyter", "oaikit", "--version"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == PROJECT["version"]
 
 
 def test_lock_files_hold_no_addresses() -> None:

@@ -50,7 +50,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_the_version_is_the_installed_one():
-    assert oaikit.__version__ == version("oaikit")
+    assert oaikit.__version__ == version("jupyter-oaikit")
 
 
 def test_type_checkers_see_the_same_names():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 
+from oaikit._distribution import installed_version
 from oaikit.errors import InvalidRequestError, RequestAbortedError
 from oaikit.sampling.requests import BOTH, CHAT, COMPLETIONS, Endpoint
 from oaikit_server.aborts import HEADER
@@ -209,4 +209,6 @@ class DescriptionHandler(OAIKitHandler):
         """OpenAPI 3.1."""
         from oaikit_server import openapi
 
-        self.finish_json(openapi.description(self.base_url, self.service.policy().limits, version("oaikit")))
+        self.finish_json(
+            openapi.description(self.base_url, self.service.policy().limits, installed_version())
+        )

@@ -1,0 +1,33 @@
+"""The distribution that this package is installed from. Its name differs from the import name.
+
+The name ``oaikit`` on the package index belongs to an unrelated project, so a message must never tell a user to
+install that.
+"""
+
+from __future__ import annotations
+
+from oaikit.errors import SettingError
+
+NAME = "jupyter-oaikit"
+
+
+def installed_version() -> str:
+    """The version of the installed distribution."""
+    from importlib.metadata import version  # costs milliseconds, which `import oaikit` must not
+
+    return version(NAME)
+
+
+def install_command(extra: str) -> str:
+    """The shell command that installs this distribution with one of its extras, such as ``"lab"``."""
+    return f"pip install '{NAME}[{extra}]'"
+
+
+def missing(need: str, extra: str) -> SettingError:
+    """The error for an optional dependency that is not installed.
+
+    Args:
+        need: What needs which package, such as ``"Reply.df needs pandas"``.
+        extra: The extra that brings the package.
+    """
+    return SettingError(f"{need}: {install_command(extra)}")
