@@ -24,8 +24,6 @@ from vllm.config import VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.app import build_app
-from vllm.entrypoints.launchers.cli_args import make_arg_parser
-from vllm.entrypoints.launchers.launcher import validate_api_server_args
 from vllm.envs import disable_envs_cache, enable_envs_cache
 from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
@@ -36,6 +34,13 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from oaikit.engine.shortcut import shortened
 from oaikit.errors import EngineArgumentError
 from oaikit.settings import ENGINE_REPORT, PreservedEnvironment
+
+# Names that moved between the supported releases, newest release first.
+try:
+    from vllm.entrypoints.common.cli_args import make_arg_parser, validate_api_server_args
+except ModuleNotFoundError:  # vLLM 0.32
+    from vllm.entrypoints.launchers.cli_args import make_arg_parser
+    from vllm.entrypoints.launchers.launcher import validate_api_server_args
 
 log = logging.getLogger("oaikit.engine")
 

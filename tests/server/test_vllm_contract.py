@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib
+import importlib.util
 import inspect
 from pathlib import Path
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 ADAPTER = Path(oaikit.engine.__file__).with_name("_vllm.py")
 
-# Module, name, and the parameters that the adapter passes.
+# Module, name, and the parameters that the adapter passes. Of a name that moved, every module, newest release first.
 USED = [
     ("vllm", "__version__", None),
     ("vllm.config", "VllmConfig", None),
@@ -31,8 +31,8 @@ USED = [
     ),
     ("vllm.config.model", "ModelConfig.is_multimodal_model", None),
     ("vllm.entrypoints.launchers.app", "build_app", ("args", "supported_tasks", "model_config")),
-    ("vllm.entrypoints.launchers.cli_args", "make_arg_parser", ("parser",)),
-    ("vllm.entrypoints.launchers.launcher", "validate_api_server_args", ("args",)),
+    ("vllm.entrypoints.common.cli_args|vllm.entrypoints.launchers.cli_args", "make_arg_parser", ("parser",)),
+    ("vllm.entrypoints.common.cli_args|vllm.entrypoints.launchers.launcher", "validate_api_server_args", ("args",)),
     ("vllm.envs", "disable_envs_cache", ()),
     ("vllm.envs", "enable_envs_cache", ()),
     ("vllm.platforms", "current_platform", None),
@@ -59,8 +59,10 @@ USED = [
 ]  # fmt: skip
 
 
-def find(module: str, name: str) -> object:
-    found: object = importlib.import_module(module)
+def find(modules: str, name: str) -> object:
+    *newer, oldest = modules.split("|")
+    there = (module for module in newer if importlib.util.find_spec(module))
+    found: object = importlib.import_module(next(there, oldest))
     for part in name.split("."):
         found = getattr(found, part)
     return found
@@ -92,7 +94,8 @@ def test_the_list_is_what_the_adapter_imports() -> None:
     for node in ast.walk(ast.parse(ADAPTER.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vllm"):
             imported |= {(node.module, alias.name) for alias in node.names}
-    assert imported == {(module, name) for module, name, _ in USED if "." not in name and module != "vllm"}
+    listed = {(module, name) for modules, name, _ in USED for module in modules.split("|")}
+    assert imported == {(module, name) for module, name in listed if "." not in name and module != "vllm"}
 
 
 def test_the_checker_notices() -> None:
@@ -104,12 +107,11 @@ def test_the_checker_notices() -> None:
 
 def test_the_arguments_that_jupyter_replaces_are_vllms() -> None:
     """An argument that vLLM renames must not slip through under its new name."""
-    from vllm.entrypoints.launchers.cli_args import make_arg_parser
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
     from oaikit.engine import _vllm
 
-    names = set(vars(make_arg_parser(FlexibleArgumentParser()).parse_args([])))
+    names = set(vars(_vllm.make_arg_parser(FlexibleArgumentParser()).parse_args([])))
     gone = _vllm._HTTP_SERVER_ARGUMENTS - names
     assert not gone
 
