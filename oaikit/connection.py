@@ -258,7 +258,7 @@ class Connection(Backend):
         status = await self._post_api("load", {"model": model, "engine_args": engine_args})
         self._model = None  # the names are others now
         with progress.bar() as show:
-            while wait and status["state"] == "loading":
+            while wait and status["state"] in ("loading", "hung"):
                 show(status.get("progress"))
                 await asyncio.sleep(_POLL_S)
                 status = await self._get_api("status")

@@ -20,9 +20,10 @@ from __future__ import annotations
 import math
 import os
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from oaikit.errors import SettingError
 
@@ -81,27 +82,73 @@ def engine_report_file() -> str | None:
     return os.environ.get(ENGINE_REPORT)
 
 
-class PreservedEnvironment:
-    """Undoes what a library does to ``os.environ``, so that kernels started later do not inherit it.
+class ThreadEnvironment:
+    """Takes back what the current thread does to ``os.environ`` in a ``with`` block, so that kernels do not inherit it.
 
     vLLM's CPU platform sets ``LD_PRELOAD`` and a dozen more for the processes that it starts; a kernel with that
-    ``LD_PRELOAD`` would run all its own programs on vLLM's memory allocator.
+    ``LD_PRELOAD`` would run all its own programs on vLLM's memory allocator. Changes that other threads make meanwhile
+    stay: a comparison of before and after could not tell them apart, so the assignments themselves are watched.
+
+    Attributes:
+        changes: The variables that the thread has changed in the block, by their new values; None: deleted.
     """
 
+    _watched: ClassVar[dict[int, ThreadEnvironment]] = {}  # by thread
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+
     def __init__(self) -> None:
-        self._before = dict(os.environ)
+        self.changes: dict[str, str | None] = {}
+        self._before: dict[str, str | None] = {}
+        self._outer: ThreadEnvironment | None = None
 
-    def set(self, name: str, value: str) -> None:
-        """Set a variable until `restore`."""
-        os.environ[name] = value
+    def __enter__(self) -> ThreadEnvironment:
+        self._watch_assignments()
+        thread = threading.get_ident()
+        self._outer = self._watched.get(thread)
+        self._watched[thread] = self
+        return self
 
-    def restore(self) -> None:
-        """Put every variable back to its value at construction."""
-        for name in set(os.environ) | set(self._before):
-            if name not in self._before:
+    def __exit__(self, *exc: object) -> None:
+        thread = threading.get_ident()
+        if self._outer is None:
+            del self._watched[thread]
+        else:
+            self._watched[thread] = self._outer
+        for name, value in self.changes.items():
+            if os.environ.get(name) != value:  # somebody else has set it since
+                continue
+            before = self._before[name]
+            if before is None:
                 os.environ.pop(name, None)
-            elif os.environ.get(name) != self._before[name]:
-                os.environ[name] = self._before[name]
+            else:
+                os.environ[name] = before
+
+    @classmethod
+    def _note(cls, name: object, value: str | None) -> None:
+        watching = cls._watched.get(threading.get_ident())
+        if watching is not None and isinstance(name, str):
+            watching._before.setdefault(name, os.environ.get(name))
+            watching.changes[name] = value
+
+    @classmethod
+    def _watch_assignments(cls) -> None:
+        """Have every assignment and deletion noted; all other methods of ``os.environ`` go through these two."""
+        kind: Any = type(os.environ)
+        with cls._lock:
+            if getattr(kind.__setitem__, "oaikit_notes", False):
+                return
+            assign, delete = kind.__setitem__, kind.__delitem__
+
+            def __setitem__(self: Any, name: str, value: str) -> None:
+                cls._note(name, value)
+                assign(self, name, value)
+
+            def __delitem__(self: Any, name: str) -> None:
+                cls._note(name, None)
+                delete(self, name)
+
+            __setitem__.oaikit_notes = True  # type: ignore[attr-defined]
+            kind.__setitem__, kind.__delitem__ = __setitem__, __delitem__
 
 
 def _word(text: str) -> str:

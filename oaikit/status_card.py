@@ -13,7 +13,7 @@ _CARD = (
     "display:inline-block;border:1px solid var(--jp-border-color2,#8884);border-radius:8px;padding:8px 14px;"
     "font-family:var(--jp-ui-font-family,sans-serif);font-size:13px;color:var(--jp-ui-font-color1,inherit)"
 )
-_COLOURS = {"ready": "#2e9d4f", "loading": "#d98e04", "failed": "#d03b3b", "stopped": "#888888"}
+_COLOURS = {"ready": "#2e9d4f", "loading": "#d98e04", "hung": "#d03b3b", "failed": "#d03b3b"}
 
 
 def bundle(title: str, status: Mapping[str, Any], tokens_per_s: float | None = None) -> dict[str, str]:

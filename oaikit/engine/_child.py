@@ -1,28 +1,24 @@
 """What oaikit runs inside the processes that vLLM starts.
 
-vLLM loads the entry points of the group ``vllm.general_plugins`` in every process of its own. There oaikit ties the
-process's life to its parent's, and reports how the load goes. In a process that oaikit's engine did not start,
-`install` does nothing.
+vLLM loads the entry points of the group ``vllm.general_plugins`` in every process that it starts. There oaikit ties the
+processes that this one starts to its life (see `oaikit.engine._spawn`), and reports how the load goes. `install` does
+nothing in a process that oaikit's engine did not start.
 """
 
 from __future__ import annotations
 
 import atexit
-import ctypes
 import gc
 import json
 import logging
 import multiprocessing
-import os
 import re
-import signal
 import time
 from contextlib import suppress
 
 from oaikit import settings
+from oaikit.engine import _spawn
 from oaikit.errors import EngineFailedError
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 # What vLLM 0.32 logs, and the phase that begins with it. A message that changes costs the phase's name, nothing else.
 _PHASES = (
@@ -36,16 +32,11 @@ _PHASES = (
 
 def install() -> None:
     """Entry point ``vllm.general_plugins: oaikit``; vLLM may call it more than once in a process."""
-    parent, report = multiprocessing.parent_process(), settings.engine_report_file()
-    if parent is None or parent.pid is None or report is None:
+    report = settings.engine_report_file()
+    if multiprocessing.parent_process() is None or report is None:
         return
-    die_with_parent(parent.pid)
+    _spawn.tie_all_children()
     end_without_collecting()
-    # A group of its own: Ctrl-C in Jupyter's terminal asks Jupyter "shut down?", and must not have stopped the engine.
-    # Not a session of its own: Linux may schedule that as another group, to which vLLM's spinning does not yield
-    # (`man 7 sched`, autogroups).
-    with suppress(OSError):
-        os.setpgid(0, 0)
     logger = logging.getLogger("vllm")
     if not any(isinstance(handler, _Reporter) for handler in logger.handlers):
         logger.addHandler(_Reporter(report))
@@ -73,16 +64,6 @@ def end_without_collecting() -> None:
     """Have the interpreter end without a last garbage collection, which takes 2 s over what vLLM imports."""
     atexit.unregister(gc.freeze)  # may have been called before
     atexit.register(gc.freeze)
-
-
-def die_with_parent(parent_pid: int) -> None:
-    """Have the kernel kill this process when its parent ends, however that ends (``man 2 prctl``, PR_SET_PDEATHSIG).
-
-    The parent may have died while this process was importing vLLM; then it ends here.
-    """
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:
-        os._exit(1)
 
 
 class _Reporter(logging.Handler):
@@ -126,3 +107,13 @@ def read(path: str) -> list[dict[str, str]]:
             with suppress(ValueError):  # half written, or by two processes at once
                 entries.append(json.loads(line))
     return entries
+
+
+def errors(path: str, since: float = 0.0) -> list[str]:
+    """The exceptions in a report, oldest first; with ``since``, those that were logged at that time or later.
+
+    Args:
+        path: The report.
+        since: Seconds since 1970.
+    """
+    return [entry["error"] for entry in read(path) if "error" in entry and float(entry["time"]) >= since]

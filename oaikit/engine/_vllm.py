@@ -9,31 +9,37 @@ import dataclasses
 import difflib
 import gc
 import logging
-import multiprocessing
-import threading
+import signal
+import time
 import typing
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any
+from uuid import uuid4
 
 import pydantic
 import vllm
+from vllm import envs
 from vllm.config import VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.app import build_app
 from vllm.envs import disable_envs_cache, enable_envs_cache
 from vllm.platforms import current_platform
+from vllm.sampling_params import SamplingParams
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.utils.ompmultiprocessing import OMPProcessManager
 from vllm.v1.engine.async_llm import AsyncLLM
 
+from oaikit.engine._spawn import Spawner
 from oaikit.engine.shortcut import shortened
+from oaikit.engine.state import STARTING_ENGINE_CORE
+from oaikit.engine.worker import WorkerThread
 from oaikit.errors import EngineArgumentError
-from oaikit.settings import ENGINE_REPORT, PreservedEnvironment
+from oaikit.settings import ThreadEnvironment
 
 # Names that moved between the supported releases, newest release first.
 try:
@@ -187,12 +193,18 @@ def _engine_arguments(args: Namespace) -> AsyncEngineArgs:
 
 @dataclasses.dataclass(frozen=True)
 class RunningEngine:
-    """A loaded model: the AsyncLLM, the ASGI app that answers for it, and the processes that vLLM started for it."""
+    """A loaded model: the AsyncLLM, the ASGI app that answers for it, and the processes that vLLM started for it.
+
+    Attributes:
+        heard_at: When each data-parallel rank of EngineCore last sent something, seconds of the monotonic clock.
+    """
 
     llm: AsyncLLM
     app: Callable[..., Any]
     served_names: tuple[str, ...]
     processes: tuple[BaseProcess, ...]
+    heard_at: list[float]
+    tasks: tuple[str, ...]
 
     def facts(self) -> dict[str, Any]:
         """What the model says of itself, by the names of `EngineStatus`."""
@@ -213,40 +225,47 @@ class RunningEngine:
                 return f"vLLM's {process.name} process {_describe_exit(process.exitcode)}"
         return "vLLM's engine stopped answering" if self.llm.errored else None
 
+    async def probe(self, rank: int) -> None:
+        """Have a data-parallel rank do something: generate a token, or where the model cannot, answer a question."""
+        if "generate" not in self.tasks:
+            await self.llm.is_sleeping()
+            return
+        one_token = SamplingParams(max_tokens=1, temperature=0.0, detokenize=False)
+        prompt = {"prompt_token_ids": [0]}
+        only = rank if len(self.heard_at) > 1 else None
+        async for _ in self.llm.generate(
+            prompt, one_token, f"oaikit-probe-{uuid4().hex}", data_parallel_rank=only
+        ):
+            pass
+
 
 def _describe_exit(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "was killed by signal 9, as Linux does when memory runs out"
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 @asynccontextmanager
 async def running(
-    args: Namespace, report: str, phase: Callable[[str], None], stopped: Callable[[], bool]
+    args: Namespace, phase: Callable[[str], None], spawner: Spawner, worker: WorkerThread
 ) -> AsyncIterator[RunningEngine]:
-    """Start an engine and its app on the running loop; stop both at the end.
+    """Start an engine and its app; stop both at the end.
 
-    Blocks the loop while EngineCore starts: use a loop that has nothing else to do yet.
+    vLLM blocks while it starts and while it stops, so it does both on the worker's thread. The app belongs to the
+    running loop, which serves it.
 
-    Parameters: the arguments of `parse_arguments`, the file for the child processes' reports, a function that is told
-    of each phase in this process, and one that says (on another thread) whether to break off.
+    Args:
+        args: From `parse_arguments`.
+        phase: Called, on either thread, at the beginning of each phase of the load.
+        spawner: Starts the child processes. Stopping it breaks off the load.
+        worker: Has to live until the engine has stopped, because its children die with it.
     """
-    phase("reading the model's configuration")
-    known = set(multiprocessing.active_children())
-    with _spawning(report, known, stopped) as environment:
-        engine_args = _engine_arguments(args)
-        config = engine_args.create_engine_config(usage_context=UsageContext.OPENAI_API_SERVER)
-        phase("starting EngineCore")
-        if current_platform.is_cpu() and args.distributed_executor_backend is None:
-            _work_in_engine_core(config, environment)
-        llm = AsyncLLM.from_vllm_config(
-            config,
-            usage_context=UsageContext.OPENAI_API_SERVER,
-            enable_log_requests=args.enable_log_requests,
-            aggregate_engine_logging=args.aggregate_engine_logging,
-            disable_log_stats=args.disable_log_stats,
-        )
+    llm = await worker.run(_start, args, phase, spawner)
     async with AsyncExitStack() as stack:
-        stack.callback(_shutdown, llm)
+        stack.push_async_callback(worker.run, _shutdown, llm)
+        stack.callback(_stop_listening, llm)
         phase("starting the API")
+        heard_at = _note_outputs(llm)
         await llm.reset_mm_cache()  # as vLLM's own server does: drops the dummy data of the memory profile
         tasks = await llm.get_supported_tasks()
         app = build_app(args, tasks, llm.model_config)
@@ -257,31 +276,85 @@ async def running(
         names = (*(args.served_model_name or [args.model]), *(lora.name for lora in args.lora_modules or ()))
         _cache_environment()
         stack.callback(disable_envs_cache)
-        yield RunningEngine(llm, shortened(app, _ASKED_MOST), names, tuple(_new_children(known)))
+        processes = tuple(spawner.processes())
+        yield RunningEngine(llm, shortened(app, _ASKED_MOST), names, processes, heard_at, tuple(tasks))
+
+
+def _start(args: Namespace, phase: Callable[[str], None], spawner: Spawner) -> AsyncLLM:
+    """Start EngineCore, and wait until it has loaded the model."""
+    phase("reading the model's configuration")
+    with ThreadEnvironment() as own:
+        engine_args = _engine_arguments(args)
+        config = engine_args.create_engine_config(usage_context=UsageContext.OPENAI_API_SERVER)
+        if current_platform.is_cpu() and args.distributed_executor_backend is None:
+            _work_in_engine_core(config, spawner)
+    # What vLLM has set for its processes is for them alone. A forked EngineCore would be a copy of Jupyter, with its
+    # listening sockets.
+    spawner.environment |= {**own.changes, "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
+    phase(STARTING_ENGINE_CORE)
+    with ThreadEnvironment(), _spawn_method(), spawner.spawning():
+        return AsyncLLM.from_vllm_config(
+            config,
+            usage_context=UsageContext.OPENAI_API_SERVER,
+            enable_log_requests=args.enable_log_requests,
+            aggregate_engine_logging=args.aggregate_engine_logging,
+            disable_log_stats=args.disable_log_stats,
+        )
+
+
+@contextmanager
+def _spawn_method() -> Iterator[None]:
+    """Have vLLM spawn its processes, without the environment variable that says so, which kernels would inherit."""
+    name, getters = "VLLM_WORKER_MULTIPROC_METHOD", envs.environment_variables
+    before = getters[name]
+    getters[name] = lambda: "spawn"
+    try:
+        yield
+    finally:
+        getters[name] = before
+
+
+def _note_outputs(llm: AsyncLLM) -> list[float]:
+    """Have the time noted whenever EngineCore sends outputs: for each data-parallel rank, seconds, monotonic."""
+    heard_at = [time.monotonic()] * len(llm.engine_core.engine_ranks_managed)
+    get_output = llm.engine_core.get_output_async
+
+    async def get_output_and_note_it() -> Any:
+        outputs = await get_output()
+        heard_at[outputs.engine_index] = time.monotonic()
+        return outputs
+
+    llm.engine_core.get_output_async = get_output_and_note_it
+    return heard_at
 
 
 def _cache_environment() -> None:
-    """vLLM looks into the environment for every token: what is set from here on counts for the next engine.
+    """Have vLLM remember its environment variables, which it otherwise looks up for every token.
 
     One of the variables gets a value by being looked at, which kernels would inherit.
     """
-    environment = PreservedEnvironment()
-    enable_envs_cache()
-    environment.restore()
+    with ThreadEnvironment():
+        enable_envs_cache()
 
 
-def _work_in_engine_core(config: VllmConfig, environment: PreservedEnvironment) -> None:
+def _work_in_engine_core(config: VllmConfig, spawner: Spawner) -> None:
     """Have EngineCore do a CPU's single worker's work itself.
 
     vLLM gives that worker a process of its own, because OpenMP reads its number of threads before a process starts.
     Here EngineCore is started with it: one process less to start, and per token two messages less. The threads are as
-    many as vLLM counts, but not bound to cores, which EngineCore's other threads would inherit. Who has bound them by
-    VLLM_CPU_OMP_THREADS_BIND keeps the worker.
+    many as vLLM counts, but not bound to cores, which EngineCore's other threads would inherit. With
+    VLLM_CPU_OMP_THREADS_BIND set, vLLM's own arrangement is kept.
     """
     threads = OMPProcessManager(config)
     if config.parallel_config.world_size == 1 and threads.auto_setup:
-        environment.set("OMP_NUM_THREADS", str(len(threads.cpu_lists[0])))
+        spawner.environment["OMP_NUM_THREADS"] = str(len(threads.cpu_lists[0]))
         config.parallel_config.distributed_executor_backend = "uni"
+
+
+def _stop_listening(llm: AsyncLLM) -> None:
+    """End vLLM's task that waits for outputs. It would take the end of EngineCore for a crash, and log it."""
+    if llm.output_handler is not None:
+        llm.output_handler.cancel()
 
 
 def _shutdown(llm: AsyncLLM) -> None:
@@ -290,43 +363,3 @@ def _shutdown(llm: AsyncLLM) -> None:
     except Exception:  # of an engine that may be dead already; what counts is why it died
         log.exception("vLLM did not shut down cleanly")
     gc.unfreeze()  # else the dead engine's objects would never be collected
-
-
-@contextmanager
-def _spawning(
-    report: str, known: set[BaseProcess], stopped: Callable[[], bool]
-) -> Iterator[PreservedEnvironment]:
-    """Gives the processes that vLLM starts their environment, and ends them when the load is broken off.
-
-    The environment is put back as soon as they have inherited it, not at the end of the load: on a large model that is
-    minutes later, and people start kernels meanwhile. vLLM notices that its EngineCore was killed, and raises.
-    """
-    environment, inherited, done = PreservedEnvironment(), threading.Event(), threading.Event()
-    environment.set(ENGINE_REPORT, report)
-    # A forked EngineCore would be a copy of Jupyter, with its listening sockets.
-    environment.set("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
-
-    def attend() -> None:
-        while not done.wait(0.02):
-            children = _new_children(known)
-            if children and not inherited.is_set():
-                environment.restore()
-                inherited.set()
-            if stopped():
-                for child in children:
-                    child.kill()
-
-    thread = threading.Thread(target=attend, name="oaikit-spawning", daemon=True)
-    thread.start()
-    try:
-        yield environment
-    finally:
-        done.set()
-        thread.join()
-        if not inherited.is_set():
-            environment.restore()
-
-
-def _new_children(known: set[BaseProcess]) -> list[BaseProcess]:
-    children = multiprocessing.active_children()
-    return [child for child in children if child not in known and child.name.startswith("EngineCore")]

@@ -1,132 +1,142 @@
-"""The engine's thread and its life: loading, ready, failed, stopped; crashes and restarts."""
+"""The engine's thread: the one owner of the engine's life, and of the requests that it answers."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-import os
-import tempfile
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
-from dataclasses import replace
-from functools import partial
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from oaikit._distribution import install_command
 from oaikit._loop import LoopThread
-from oaikit.engine import _child
-from oaikit.engine.call import Call, Send, crashed
-from oaikit.engine.state import EngineSpec, EngineStatus, Progress, State, public_arguments
-from oaikit.errors import (
-    EngineFailedError,
-    EngineLoadingError,
-    EngineStoppedError,
-    OAIKitError,
+from oaikit.engine.call import Call, Send
+from oaikit.engine.lifecycle import (
+    Effect,
+    Event,
+    Lifecycle,
+    Load,
+    RestartDue,
+    ScheduleRestart,
+    Settle,
+    Start,
+    Stop,
+    Unload,
+    unavailable,
 )
-from oaikit.settings import PreservedEnvironment
+from oaikit.engine.run import EngineRun, LoadProgress, import_adapter
+from oaikit.engine.state import EngineSpec, EngineStatus, State
+from oaikit.errors import OAIKitError
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from oaikit.engine._vllm import RunningEngine
 
 log = logging.getLogger("oaikit.engine")
 
-# Seconds between two looks at a running engine: a crash has to be noticed within one second.
-_WATCH_S = 0.2
-# Restarts after crashes: at most as many as there are pauses here (seconds, before each), within the window.
-_BACKOFF_S = (0.5, 2.0, 8.0)
-_RESTART_WINDOW_S = 600.0
+HANG_TIMEOUT_S = 120.0
+"""Seconds without any output after which an engine that has work counts as hung, unless the host is told otherwise.
+
+One step of the engine may take long: a prompt of thousands of tokens on a CPU, or a kernel that is compiled.
+"""
+
 # How long requests have to pass on their last message when the engine ends.
-_LAST_WORDS_S = 1.0
+_LAST_MESSAGE_S = 1.0
 
 
-class _StopSignal:
-    """Asks a life to end. `asked` is seen at once even while the loop is blocked, which an asyncio.Event is not."""
+@dataclass(frozen=True)
+class _Published:
+    """What other threads may know: one object, replaced as a whole."""
 
-    def __init__(self, loop: LoopThread) -> None:
-        self.asked = False
-        self._loop, self._event = loop, asyncio.Event()
-
-    def ask(self) -> None:
-        self.asked = True
-        self._loop.call(self._event.set)
-
-    async def wait(self, timeout_s: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), timeout_s)
+    status: EngineStatus
+    settled: Future[None] | None = None  # done when the state is no longer pending; None if it is not pending
+    progress: LoadProgress | None = None
+    ready_at: float = 0.0
 
 
 class EngineHost:
     """One vLLM engine, on a thread and event loop of its own. Its public methods may be called from any thread.
 
-    The loop is blocked while vLLM starts its processes; the state can be read and a load broken off all the same.
+    The loop takes the events of the engine's life one at a time, and carries out what `Lifecycle` decides. Nothing
+    blocks it: vLLM starts and stops on another thread.
+
+    Args:
+        hang_timeout_s: Seconds without any output after which an engine that has work counts as hung and is started
+            again. 0: never.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hang_timeout_s: float = HANG_TIMEOUT_S) -> None:
         self.loop = LoopThread("oaikit-engine", fast=True)
-        self._lock = threading.Lock()  # for the three that follow: they change together
-        self._status = EngineStatus()
-        self._outcome: Future[None] = Future()
-        self._phases: list[tuple[str, float]] = []
-        self._report: str | None = None
-        self._ready_at = 0.0
-        self._spec: EngineSpec | None = None
-        self._stop: _StopSignal | None = None
-        self._life: asyncio.Task[None] | None = None
-        self._engine: RunningEngine | None = None
+        self._hang_timeout_s = hang_timeout_s
+        self._published = _Published(EngineStatus())
+        self._numbers = itertools.count(1)
+        # These belong to the engine's loop.
+        self._lifecycle = Lifecycle()
+        self._outcomes: dict[int, Future[None]] = {}
+        self._run: EngineRun | None = None
+        self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself holds tasks weakly
         self._calls: set[Call] = set()
-        self._crashes: deque[float] = deque()
 
     # -- from any thread -----------------------------------------------------------------------------------------
 
     def status(self) -> EngineStatus:
         """The state now."""
-        status = self._status
-        if status.state is State.LOADING:
-            return replace(status, progress=self._progress())
+        published = self._published
+        status = published.status
+        if status.state is State.LOADING and published.progress is not None:
+            return replace(status, progress=published.progress.now())
         if status.state is State.READY:
-            return replace(status, uptime_s=time.monotonic() - self._ready_at)
+            return replace(status, uptime_s=time.monotonic() - published.ready_at)
         return status
 
     @property
     def last_change(self) -> EngineStatus:
         """The state without the times that `status` adds: the same object until something changes."""
-        return self._status
+        return self._published.status
 
-    def load(self, spec: EngineSpec) -> Future[None]:
+    def load(self, spec: EngineSpec, *, if_stopped: bool = False) -> Future[None]:
         """Load a model, in place of the one that is loaded if there is one. Returns at once.
 
-        The future is done when the engine is ready. It raises EngineArgumentError for a bad argument, EngineFailedError
-        with the cause when vLLM could not start, EngineStoppedError when `unload` or another `load` came between.
+        Args:
+            spec: What to load.
+            if_stopped: Only if no model is loaded, loading or failed; otherwise wait for that one.
+
+        Returns:
+            A future that is done when the engine is ready. It raises EngineArgumentError for a bad argument,
+            EngineFailedError with the cause when vLLM could not start, and EngineStoppedError when `unload` or another
+            `load` came in between.
         """
-        self._ask_to_stop()
-        outcome = self._begin(spec)
-        self.loop.submit(self._start_life(spec, outcome))
-        return outcome
+        return self._send(lambda number: Load(number, spec, if_stopped))
 
     def unload(self) -> Future[None]:
-        """Stop the engine, or break off its load. Requests in flight end with an error."""
-        self._ask_to_stop()
-        return self.loop.submit(self._unload(self._outcome))
+        """Stop the engine, or break off its load. Requests in flight end with an error.
+
+        Returns:
+            A future that is done when the last process of the engine has ended.
+        """
+        return self._send(Unload)
 
     async def until_ready(self, timeout_s: float | None = None) -> None:
-        """Wait for the current load, on the caller's loop.
+        """Wait while the engine is loading or restarting, on the caller's loop.
 
         Raises:
-            TimeoutError: it took longer than ``timeout_s`` seconds.
-            EngineUnavailableError, EngineArgumentError: why there is no engine.
+            TimeoutError: It took longer than ``timeout_s`` seconds.
+            EngineUnavailableError, EngineArgumentError: There is no engine; the message says why.
         """
-        if self._engine is None:
-            with self._lock:
-                status, outcome = self._status, self._outcome
-            if status.state is not State.LOADING:
-                raise self._unavailable()
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(outcome)), timeout_s)
+        published = self._published
+        if published.status.state is State.READY:
+            return
+        if published.settled is None:
+            raise unavailable(published.status)
+        await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(published.settled)), timeout_s)
+
+    async def until_handled(self) -> None:
+        """Wait until the loop has taken every event that was sent before, so that `status` shows it."""
+        done: Future[None] = Future()
+        self.loop.call(done.set_result, None)
+        await asyncio.wrap_future(done)
 
     async def check(self, spec: EngineSpec) -> None:
         """Have vLLM check the names of the arguments, in another thread. Imports vLLM: seconds, the first time.
@@ -134,7 +144,7 @@ class EngineHost:
         Raises:
             EngineArgumentError: vLLM has no such argument.
         """
-        adapter = await asyncio.to_thread(_import_adapter)
+        adapter = await asyncio.to_thread(import_adapter)
         await asyncio.to_thread(adapter.parse_arguments, spec.source, spec.engine_arguments())
 
     def open(
@@ -162,239 +172,102 @@ class EngineHost:
             self.unload().result()
             self.loop.stop()
 
-    # -- the state -----------------------------------------------------------------------------------------------
-
-    def _begin(self, spec: EngineSpec) -> Future[None]:
-        with self._lock:
-            before, self._outcome = self._outcome, Future()
-            self._status = replace(
-                self._status,
-                state=State.LOADING,
-                model=spec.model,
-                served_names=spec.served_names,
-                error=None,
-            )
-            self._phases = [("waiting for the engine's thread", time.monotonic())]
-            outcome = self._outcome
-        _settle(before, EngineStoppedError("another model was asked for before this one was ready"))
+    def _send(self, event: Callable[[int], Load | Unload]) -> Future[None]:
+        number, outcome = next(self._numbers), Future[None]()
+        self.loop.call(self._begin, event(number), number, outcome)
         return outcome
 
-    def _end(self, state: State, error: OAIKitError) -> None:
-        with self._lock:
-            self._status = replace(
-                self._status, state=state, error=None if state is State.STOPPED else str(error)
-            )
-            outcome = self._outcome
-        _settle(outcome, error)
+    # -- the engine's life, on the engine's loop -----------------------------------------------------------------
 
-    def _ask_to_stop(self) -> None:
-        stop = self._stop
-        if stop is not None:
-            stop.ask()
+    def _begin(self, event: Load | Unload, number: int, outcome: Future[None]) -> None:
+        self._outcomes[number] = outcome
+        self._handle(event)
 
-    def _unavailable(self) -> OAIKitError:
-        status = self._status
-        if status.state is State.FAILED:
-            return EngineFailedError(f"the engine could not be started: {status.error}")
-        if status.state is State.LOADING:
-            return EngineLoadingError(f"{status.model} is loading; try again in a few seconds")
-        return EngineStoppedError("no model is loaded")
+    def _handle(self, event: Event) -> None:
+        before = self._lifecycle.status
+        effects = self._lifecycle.handle(event, time.monotonic())
+        if self._lifecycle.status is not before:
+            self._publish(
+                before, asked=isinstance(event, Load)
+            )  # first, because whoever is woken looks at it
+        for effect in effects:
+            self._carry_out(effect)
 
-    def _phase(self, name: str) -> None:
-        self._phases.append((name, time.monotonic()))
-
-    def _progress(self) -> Progress:
-        """The latest phase: of this process, or of vLLM's processes if they have said more."""
-        now, began = time.monotonic(), self._phases[0][1]
-        name, since = self._phases[-1]
-        report = self._report
-        if name == "starting EngineCore" and report:
-            for entry in _child.read(report):
-                if "phase" in entry:
-                    name, since = entry["phase"], now - (time.time() - float(entry["time"]))
-        return Progress(name, round(now - since, 1), round(now - began, 1))
-
-    # -- on the engine's loop ------------------------------------------------------------------------------------
-
-    async def _start_life(self, spec: EngineSpec, outcome: Future[None]) -> None:
-        await self._end_life()
-        if outcome.done():  # a newer load or an unload came between
-            return
-        self._crashes.clear()
-        self._status = replace(self._status, restarts=0)
-        self._stop = _StopSignal(self.loop)
-        self._life = asyncio.create_task(self._live(spec, self._stop))
-
-    async def _unload(self, outcome: Future[None]) -> None:
-        await self._end_life()
-        if self._outcome is outcome:  # else a load has been asked for since
-            self._end(State.STOPPED, EngineStoppedError("the engine was stopped"))
-
-    async def _end_life(self) -> None:
-        if self._life is not None and self._stop is not None:
-            self._stop.ask()
-            await asyncio.wait([self._life])
-        self._life = self._stop = None
-
-    async def _live(self, spec: EngineSpec, stop: _StopSignal) -> None:
-        """Load and serve, again after a crash, until asked to stop."""
-        while not stop.asked:
-            try:
-                crash = await self._serve(spec, stop)
-            except Exception as exc:
-                if not stop.asked:
-                    self._fail_to_load(exc)
-                return
-            pause = self._pause_before_restart(crash) if crash else None
-            if pause is None:
-                return
-            await stop.wait(pause)
-
-    async def _serve(self, spec: EngineSpec, stop: _StopSignal) -> str | None:
-        """One engine, from its load to its end. Returns how it crashed, or None when it was stopped."""
-        self._spec = spec
-        self._phase("importing vLLM")
-        adapter = await asyncio.to_thread(_import_adapter)
-        given = spec.engine_arguments()
-        self._status = replace(
-            self._status,
-            device=adapter.device_name(),
-            vllm_version=adapter.VERSION,
-            engine_args=public_arguments(adapter.with_defaults(given)),
-        )
-        args = await asyncio.to_thread(adapter.parse_arguments, spec.source, given)
-        if stop.asked:
-            return None
-        with self._reports() as report:
-            async with adapter.running(args, report, self._phase, lambda: stop.asked) as engine:
-                self._become_ready(engine)
-                error: OAIKitError = EngineStoppedError(
-                    "the engine was stopped while it worked on this request"
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Start(run, spec):
+                assert self._published.progress is not None
+                self._run = EngineRun(
+                    run, spec, self._published.progress, self._handle, self._fail_calls, self._hang_timeout_s
                 )
-                try:
-                    crash = await self._watch(engine, stop)
-                    if crash:
-                        error = crashed(crash)
-                finally:
-                    self._engine = None
-                    await self._end_calls(error)
-        return crash
+                self._keep(asyncio.get_running_loop().create_task(self._run.live()))
+            case Stop(_, error, kill):
+                assert self._run is not None
+                self._run.stop(error, kill=kill)
+            case ScheduleRestart(restart, after_s):
+                log.error("%s; starting it again in %g s", self._lifecycle.status.error, after_s)
+                assert self._published.progress is not None
+                self._published.progress.begin("waiting before a restart")
+                asyncio.get_running_loop().call_later(after_s, self._handle, RestartDue(restart))
+            case Settle(request, error):
+                _settle(self._outcomes.pop(request), error)
 
-    @contextmanager
-    def _reports(self) -> Iterator[str]:
-        """A file for what vLLM's processes report. Of those that failed this process only learns that they ended."""
-        with tempfile.TemporaryDirectory(prefix="oaikit-") as folder:
-            self._report = report = os.path.join(folder, "report")
-            try:
-                yield report
-            except OAIKitError:
-                raise
-            except Exception as exc:
-                said = [entry["error"] for entry in _child.read(report) if "error" in entry]
-                raise EngineFailedError(said[0] if said else f"{type(exc).__name__}: {exc}") from exc
-            finally:
-                self._report = None
+    def _publish(self, before: EngineStatus, *, asked: bool) -> None:
+        status, published = self._lifecycle.status, self._published
+        settled, progress, ready_at = published.settled, published.progress, published.ready_at
+        if status.state.is_pending and settled is None:
+            settled = Future()
+        elif not status.state.is_pending:
+            settled = None
+        if status.state is State.LOADING and (asked or before.state is not State.LOADING):
+            progress = LoadProgress("stopping the engine that is in the way")
+        if status.state is State.READY and before.state is not State.READY:
+            ready_at = time.monotonic()
+        if status.state is State.FAILED and before.state is not State.FAILED:
+            log.error("%s stays unloaded: %s", status.model, status.error)
+        self._published = _Published(status, settled, progress, ready_at)
+        if published.settled is not None and settled is None:
+            ready = status.state is State.READY
+            _settle(published.settled, None if ready else unavailable(status))
 
-    def _become_ready(self, engine: RunningEngine) -> None:
-        self._engine, self._ready_at = engine, time.monotonic()
-        with self._lock:
-            self._status = replace(self._status, state=State.READY, **engine.facts())
-            outcome = self._outcome
-        seconds = self._ready_at - self._phases[0][1]
-        log.info("%s is ready on %s after %.1f s", self._status.model, self._status.device, seconds)
-        _settle(outcome)
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _watch(self, engine: RunningEngine, stop: _StopSignal) -> str | None:
-        while not stop.asked:
-            if cause := self._cause_of_death(engine):
-                return cause
-            await stop.wait(_WATCH_S)
-        return None
-
-    def _cause_of_death(self, engine: RunningEngine) -> str | None:
-        """Why the engine is dead, or None while it lives. Who notices first changes the state, before clients know:
-        one that tries again has to wait for the restart."""
-        cause = engine.cause_of_death()
-        if cause and self._engine is engine and self._spec is not None:
-            self._engine = None
-            self._begin(self._spec)
-            self._status = replace(self._status, error=cause)
-        return cause
-
-    async def _end_calls(self, error: OAIKitError) -> None:
-        """Every request in flight gets its error before the engine goes."""
-        if self._calls:
-            ending = [asyncio.create_task(call.fail(error)) for call in self._calls]
-            await asyncio.wait(ending, timeout=_LAST_WORDS_S)
+    # -- requests, on the engine's loop --------------------------------------------------------------------------
 
     def _begin_call(self, call: Call, ended: Callable[[], None] | None) -> None:
-        asyncio.get_running_loop().create_task(self._run(call, ended))
+        self._keep(asyncio.get_running_loop().create_task(self._run_call(call, ended)))
 
-    async def _run(self, call: Call, ended: Callable[[], None] | None) -> None:
+    async def _run_call(self, call: Call, ended: Callable[[], None] | None) -> None:
         self._calls.add(call)
         try:
-            if self._engine is None:
-                await call.refuse(self._unavailable())
+            run, engine = self._run, self._ready_engine()
+            if run is None or engine is None:
+                await call.refuse(unavailable(self._lifecycle.status))
             else:
-                await call.run(self._engine.app, partial(self._cause_of_death, self._engine))
+                await call.run(engine.app, run.notice_death)
         finally:
             self._calls.discard(call)
             if ended is not None:
                 ended()
 
-    # -- failures ------------------------------------------------------------------------------------------------
-
-    def _pause_before_restart(self, crash: str) -> float | None:
-        """Seconds to wait before the engine is started again; None when it has crashed too often."""
-        now = time.monotonic()
-        self._crashes.append(now)
-        while self._crashes[0] < now - _RESTART_WINDOW_S:
-            self._crashes.popleft()
-        if len(self._crashes) > len(_BACKOFF_S):
-            window = f"{len(self._crashes)} crashes in {_RESTART_WINDOW_S / 60:.0f} minutes"
-            log.error("%s; %s, so the engine stays down", crash, window)
-            self._end(State.FAILED, EngineFailedError(f"{crash} ({window})"))
+    def _ready_engine(self) -> RunningEngine | None:
+        if self._lifecycle.status.state is not State.READY or self._run is None:
             return None
-        pause = _BACKOFF_S[len(self._crashes) - 1]
-        log.error("%s; starting it again in %g s", crash, pause)
-        self._status = replace(self._status, error=crash, restarts=self._status.restarts + 1)
-        self._phase("waiting before a restart")
-        return pause
+        return self._run.engine
 
-    def _fail_to_load(self, exc: Exception) -> None:
-        if isinstance(exc, OAIKitError):
-            error, trace = exc, None
-        else:
-            error, trace = EngineFailedError(f"{type(exc).__name__}: {exc}"), exc
-        log.error("%s could not be loaded: %s", self._status.model, error, exc_info=trace)
-        self._end(State.FAILED, error)
-
-
-def _import_adapter() -> ModuleType:
-    """Import vLLM, which takes seconds.
-
-    Raises:
-        EngineFailedError: it is not installed, or does not work here.
-    """
-    environment = PreservedEnvironment()  # the import alone sets half a dozen variables
-    try:
-        from oaikit.engine import _vllm
-    except ImportError as exc:
-        raise EngineFailedError(
-            f"vLLM can't be imported ({exc}); install it with: {install_command('gpu')}, "
-            f"or on a machine without an NVIDIA GPU: {install_command('cpu')}"
-        ) from exc
-    finally:
-        environment.restore()
-    _child.end_without_collecting()
-    return _vllm
+    async def _fail_calls(self, error: OAIKitError) -> None:
+        """Every request in flight gets its error before the engine goes."""
+        if self._calls:
+            ending = [asyncio.create_task(call.fail(error)) for call in self._calls]
+            await asyncio.wait(ending, timeout=_LAST_MESSAGE_S)
 
 
 def _settle(outcome: Future[None], error: OAIKitError | None = None) -> None:
-    """End a future, unless it has ended."""
-    if outcome.done():
-        return
-    if error is None:
-        outcome.set_result(None)
-    else:
-        outcome.set_exception(error)
+    """End a future, unless it has ended or its holder has cancelled it."""
+    with suppress(Exception):
+        if error is None:
+            outcome.set_result(None)
+        else:
+            outcome.set_exception(error)

@@ -10,16 +10,30 @@ from typing import Any
 
 from oaikit import demo
 
+STARTING_ENGINE_CORE = "starting EngineCore"
+"""The phase of a load in which vLLM's own processes report how far they are."""
+
 _SECRET = re.compile(r"(^|_|-)(token|key|secret|password)$", re.IGNORECASE)
 
 
 class State(StrEnum):
-    """What the engine is doing."""
+    """What the engine is doing.
+
+    ``stopping`` lasts until the engine's last process has ended, ``hung`` until the processes of an engine that no
+    longer answers have been killed. After ``failed`` only another load starts an engine.
+    """
 
     STOPPED = "stopped"
     LOADING = "loading"
     READY = "ready"
+    HUNG = "hung"
+    STOPPING = "stopping"
     FAILED = "failed"
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a request that waits can expect an engine: it is loading, or about to be restarted."""
+        return self in (State.LOADING, State.HUNG)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from traitlets import Bool, Dict, Enum, Float, Integer, List, Unicode, Union, de
 
 from oaikit import demo, settings
 from oaikit._distribution import installed_version
-from oaikit.engine.host import EngineHost
+from oaikit.engine.host import HANG_TIMEOUT_S, EngineHost
 from oaikit.engine.state import EngineSpec, State
 from oaikit.errors import InvalidRequestError, SettingError
 from oaikit.sampling.requests import Limits
@@ -93,6 +93,12 @@ class OAIKit(ExtensionApp):
         min=0.0,
         help="How long a request waits for a model that is loading, seconds; then it is answered with 503. "
         "0: requests do not wait.",
+    ).tag(config=True)
+    hang_timeout_s = Float(
+        HANG_TIMEOUT_S,
+        min=0.0,
+        help="How long the engine may give no sign of life although it has work, seconds; then it is killed and "
+        "started again. An idle engine is asked for one token every so often. 0: never.",
     ).tag(config=True)
     export_openai_env = Bool(
         True,
@@ -204,7 +210,7 @@ class OAIKit(ExtensionApp):
         assert self.serverapp is not None
         sizes = BatchSizes(self.min_batch_size, self.batch_size_growth_factor, self.batch_size)
         return Service(
-            host=EngineHost(),
+            host=EngineHost(self.hang_timeout_s),
             spec=self._spec(),
             keys=KeyStore(Path(self.serverapp.data_dir) / "oaikit" / "keys.json"),
             gate=Gate(self.max_concurrency, self.max_queue),
@@ -242,7 +248,7 @@ class OAIKit(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """The server listens now, so its URL is known."""
-        self._stop_on_interrupt(serverapp)
+        self._stop_on_signals(serverapp)
         listeners = getattr(serverapp.http_server, "_sockets", {})  # tornado has no public name for them
         for listener in listeners.values():
             listener.listen(_BACKLOG)
@@ -280,15 +286,18 @@ class OAIKit(ExtensionApp):
                 "oaikit | the engine did not stop within %g s; its processes end with this one", _STOP_S
             )
 
-    def _stop_on_interrupt(self, serverapp: Any) -> None:
-        """Have SIGINT stop Jupyter as SIGTERM does.
+    def _stop_on_signals(self, serverapp: Any) -> None:
+        """Have SIGINT and SIGHUP stop Jupyter as SIGTERM does, unless somebody else handles them.
 
-        With a terminal Jupyter asks first. Without one it leaves SIGINT to Python, whose KeyboardInterrupt ends the
-        event loop before any extension is told: streams would just break off.
+        In a terminal Jupyter handles SIGINT: it asks first. Otherwise Python raises KeyboardInterrupt, which ends the
+        event loop before any extension can end its streams. SIGHUP, from a terminal that was closed, ends the process
+        at once.
         """
-        in_main_thread = threading.current_thread() is threading.main_thread()
-        if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, lambda *_: serverapp.stop(from_signal=True))
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+            if signal.getsignal(number) is usual:
+                signal.signal(number, lambda *_: serverapp.stop(from_signal=True))
 
     def _spec(self) -> EngineSpec | None:
         if not self.model:

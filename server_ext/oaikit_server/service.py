@@ -90,7 +90,8 @@ class Service:
                     'no model is loaded; start Jupyter with --OAIKit.model=NAME, or POST {"model": NAME} to '
                     "oaikit/api/load"
                 )
-            self.host.load(self.spec)
+            self.host.load(self.spec, if_stopped=True)
+            await self.host.until_handled()
         try:
             await self.host.until_ready(self.load_timeout_s)
         except TimeoutError:

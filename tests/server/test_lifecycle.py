@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+
+import psutil
+import pytest
 
 from tests.harness import READY_S, Server, jupyter_server, wait_until
 
@@ -43,14 +47,14 @@ class Streaming:
         response.close()
         connection.close()
 
-    def last_events(self) -> list[str]:
-        self.thread.join(10)
+    def last_events(self, timeout_s: float = 10) -> list[str]:
+        self.thread.join(timeout_s)
         assert not self.thread.is_alive()
         return [line[6:] for line in self.body.decode().splitlines() if line.startswith("data: ")][-2:]
 
-    def error(self) -> dict[str, Any]:
+    def error(self, timeout_s: float = 10) -> dict[str, Any]:
         """The error that ended the stream."""
-        event, done = self.last_events()
+        event, done = self.last_events(timeout_s)
         assert done == "[DONE]"
         error: dict[str, Any] = json.loads(event)["error"]
         return error
@@ -61,8 +65,9 @@ def complete(server: Server) -> int:
     return server.request("POST", "oaikit/v1/completions", body).status
 
 
-def start(folder: Path, model: Path, *options: str) -> Any:
-    return jupyter_server(folder, f"--OAIKit.model={model}", "--OAIKit.served_model_name=tiny", *options)
+def start(folder: Path, model: Path, *options: str, **variables: str) -> Any:
+    model_options = (f"--OAIKit.model={model}", "--OAIKit.served_model_name=tiny")
+    return jupyter_server(folder, *model_options, *options, **variables)
 
 
 def test_a_crash_is_told_at_once_and_mended(model: Path, tmp_path: Path) -> None:
@@ -99,12 +104,72 @@ def test_a_terminated_jupyter_leaves_no_engine(model: Path, tmp_path: Path) -> N
         assert stream.error()["code"] == "engine_stopped"
 
 
-def test_sigterm_while_loading(model: Path, tmp_path: Path) -> None:
+def spawned(server: Server) -> list[int]:
+    """Processes of multiprocessing below the server: vLLM's, from their first moment on."""
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    return [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_load_leaves_no_process_when_jupyter_ends(model: Path, tmp_path: Path, how: signal.Signals) -> None:
+    """EngineCore has just been spawned and imports vLLM for seconds, so its own code can notice nothing yet."""
     with start(tmp_path, model) as server:
-        wait_until(server.engine_processes, READY_S)
-        server.signal(signal.SIGTERM)
-        wait_until(lambda: not server.orphans(), 10)
+        server.children |= set(wait_until(lambda: spawned(server), READY_S, every=0.01))
+        server.process.send_signal(how)
+        wait_until(lambda: not server.orphans(), 5 if how == signal.SIGKILL else 10)
         server.process.wait(10)
+
+
+def test_a_hung_engine_is_killed_and_started_again(model: Path, tmp_path: Path) -> None:
+    """EngineCore is stopped as a debugger would, first while it works, then while it is idle."""
+    with start(tmp_path, model, "--OAIKit.hang_timeout_s=3") as server:
+        server.wait_for("ready")
+        time.sleep(5)
+        assert server.status()["restarts"] == 0, "an idle engine is not taken for a hung one"
+        stream = Streaming(server)
+        [core] = server.engine_processes()
+        core.suspend()
+        error = stream.error(15)
+        assert error["code"] == "engine_crashed"
+        assert "no sign of life" in error["message"]
+        assert complete(server) == 200  # waits for the restart
+        assert server.status()["restarts"] == 1
+
+        [core] = server.engine_processes()
+        core.suspend()
+        wait_until(lambda: server.status()["state"] != "ready", 15)
+        server.wait_for("ready")
+        assert "no sign of life" in server.status()["error"]
+
+
+RAISES = """
+class Raises:
+    def __init__(self, vllm_config, device, is_pin_memory): self.seeds = set()
+    @classmethod
+    def validate_params(cls, params): pass
+    def is_argmax_invariant(self): return False
+    def update_state(self, update):
+        for index, params, *_ in update.added if update else ():
+            if params.seed == 13: raise MemoryError("the device has run out of memory")
+    def apply(self, logits): return logits
+"""
+
+
+def test_the_cause_of_an_engines_death_is_told(model: Path, tmp_path: Path) -> None:
+    """An exception ends EngineCore while it serves, as running out of memory would."""
+    (tmp_path / "raises.py").write_text(RAISES)
+    options = ["--OAIKit.engine_args={'logits_processors': ['raises:Raises']}"]
+    with start(
+        tmp_path, model, *options, PYTHONPATH=f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    ) as server:
+        server.wait_for("ready")
+        assert complete(server) == 200
+        body = {"model": "tiny", "prompt": "The", "max_tokens": 4, "seed": 13}
+        answer = server.request("POST", "oaikit/v1/completions", body)
+        assert (answer.status, answer.json["error"]["code"]) == (500, "engine_crashed")
+        assert "MemoryError: the device has run out of memory" in answer.json["error"]["message"]
+        assert "run out of memory" in server.status()["error"]
+        assert complete(server) == 200  # waits for the restart
 
 
 def test_load_unload_and_failures(model: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -96,17 +95,18 @@ def test_exceptions_become_errors(logger, report):
         raise ValueError("No available memory for the cache blocks.")
     except ValueError:
         logger.exception("EngineCore failed to start.")
-    assert entries(report, "error") == ["ValueError: No available memory for the cache blocks."]
+    assert _child.errors(report) == ["ValueError: No available memory for the cache blocks."]
+    assert _child.errors(report, since=time.time() + 1) == []
 
 
 # A main process, then two children of its: one whose environment names a report, one whose does not.
 INSTALL = """
 import json, logging, multiprocessing, os, sys
 from oaikit import settings
-from oaikit.engine import _child
+from oaikit.engine import _child, _spawn
 
 def state():
-    return {"group": os.getpgid(0), "handlers": len(logging.getLogger("vllm").handlers)}
+    return {"tied": _spawn._process_wide is not None, "handlers": len(logging.getLogger("vllm").handlers)}
 
 def child():
     before = state()
@@ -138,44 +138,8 @@ def test_install_touches_only_children_of_oaikits_engine(report):
     assert foreign[0] == foreign[1], "a child of somebody else's engine"
     assert main[0] == main[1], "a main process, such as a kernel of the server"
     assert own[1]["handlers"] == own[0]["handlers"] + 1, "once, however often vLLM calls it"
-    assert own[1]["group"] != own[0]["group"], "Ctrl-C in the terminal is not for the engine"
+    assert own[1]["tied"], "so are the workers that it starts"
     assert entries(report, "phase") == ["loading weights"]
-
-
-# The child keeps the pipe of the parent's output open: its end is seen as the pipe's.
-PARENT = """
-import subprocess, sys, time
-subprocess.Popen([sys.executable, "-c", sys.argv[1]])
-time.sleep(60)
-"""
-CHILD = """
-import os, time
-from oaikit.engine._child import die_with_parent
-{}
-print("ready", flush=True)
-time.sleep(60)
-"""
-
-
-def parent_of(child: str) -> subprocess.Popen:
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, child], stdout=subprocess.PIPE)
-    assert parent.stdout.readline() == b"ready\n"
-    return parent
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_child_does_not_outlive_its_parent(how):
-    with parent_of(CHILD.format("die_with_parent(os.getppid())")) as parent:
-        began = time.monotonic()
-        parent.send_signal(how)
-        assert parent.stdout.read() == b""
-        assert time.monotonic() - began < 1.0
-
-
-def test_a_child_whose_parent_is_gone_already_ends_at_once():
-    code = CHILD.format("die_with_parent(os.getpid())")  # nobody is his own parent
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
-    assert (child.returncode, child.stdout) == (1, b"")
 
 
 def test_a_script_that_a_new_process_imports_makes_no_engine(report, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import fields
 from unittest.mock import patch
 
@@ -11,7 +12,7 @@ import pytest
 from oaikit.errors import SettingError
 from oaikit.settings import (
     Environment,
-    PreservedEnvironment,
+    ThreadEnvironment,
     announce_server,
     announced_server,
     openai_key,
@@ -99,17 +100,55 @@ def test_a_key_of_one_server_never_goes_to_another(environment):
     assert announced_server() == (URL, "")
 
 
-def test_preserved_environment(environment):
+def test_a_threads_changes_are_taken_back(environment):
     environment.update({"OAIKIT_TEST_KEPT": "1", "OAIKIT_TEST_CHANGED": "1", "OAIKIT_TEST_DELETED": "1"})
     before = dict(environment)
-    preserved = PreservedEnvironment()
-    preserved.set("OAIKIT_TEST_SET", "2")
-    assert environment["OAIKIT_TEST_SET"] == "2"
-    environment["LD_PRELOAD_OF_SOMEBODY"] = "2"
-    environment["OAIKIT_TEST_CHANGED"] = "2"
-    del environment["OAIKIT_TEST_DELETED"]
-    preserved.restore()
+    with ThreadEnvironment() as own:
+        environment["LD_PRELOAD_OF_SOMEBODY"] = "1"
+        environment["LD_PRELOAD_OF_SOMEBODY"] = "2"
+        environment.setdefault("OAIKIT_TEST_SET", "2")
+        environment |= {"OAIKIT_TEST_CHANGED": "2"}
+        environment.pop("OAIKIT_TEST_DELETED")
+        assert os.environ["OAIKIT_TEST_SET"] == "2"
     assert dict(environment) == before
+    assert own.changes == {
+        "LD_PRELOAD_OF_SOMEBODY": "2",
+        "OAIKIT_TEST_SET": "2",
+        "OAIKIT_TEST_CHANGED": "2",
+        "OAIKIT_TEST_DELETED": None,
+    }
+
+
+def test_other_threads_changes_stay(environment):
+    """While vLLM is loading, somebody may set a variable: another extension, or the user's own code in a kernel."""
+
+    def other() -> None:
+        environment["OAIKIT_TEST_OTHER"] = "other"
+        environment["OAIKIT_TEST_BOTH"] = "other"
+        environment.pop("OAIKIT_TEST_GONE")
+
+    environment["OAIKIT_TEST_GONE"] = "1"
+    with ThreadEnvironment() as own:
+        environment["OAIKIT_TEST_BOTH"] = "own"
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert environment["OAIKIT_TEST_OTHER"] == environment["OAIKIT_TEST_BOTH"] == "other"
+    assert "OAIKIT_TEST_GONE" not in environment
+    assert own.changes == {"OAIKIT_TEST_BOTH": "own"}
+
+
+def test_threads_environments_within_each_other(environment):
+    environment.pop("OAIKIT_TEST_OUTER", None)
+    with ThreadEnvironment() as outer:
+        environment["OAIKIT_TEST_OUTER"] = "1"
+        with ThreadEnvironment() as inner:
+            environment["OAIKIT_TEST_OUTER"] = "2"
+            environment["OAIKIT_TEST_INNER"] = "2"
+        assert environment["OAIKIT_TEST_OUTER"] == "1"
+        assert set(inner.changes) == {"OAIKIT_TEST_OUTER", "OAIKIT_TEST_INNER"}
+    assert "OAIKIT_TEST_OUTER" not in environment
+    assert outer.changes["OAIKIT_TEST_OUTER"] == "1"
 
 
 # -- the variables of RunPod's worker ----------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class LoadHandler(_AdminHandler):
         await self.service.host.check(spec)
         self.service.spec = spec
         self.service.host.load(spec)
+        await self.service.host.until_handled()
         self.set_status(202)
         self.finish_json(self.service.host.status().as_dict())
 
