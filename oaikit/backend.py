@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from oaikit._loop import LoopThread
+from oaikit._sse import EventReader
 from oaikit.errors import EngineError, from_body
 from oaikit.reply import Delta, Reply
 
@@ -194,31 +195,46 @@ class Stream:
 
 
 async def parse_answer(
-    status: int, content_type: str, lines: AsyncIterator[str]
+    status: int, content_type: str, chunks: AsyncIterator[bytes]
 ) -> AsyncIterator[dict[str, Any]]:
     """The JSON objects of an HTTP answer: one, or those of an event stream.
 
+    Args:
+        status: The HTTP status.
+        content_type: The answer's header of that name.
+        chunks: The body, cut anywhere.
+
     Raises:
-        OAIKitError: the status is an error, an event is one, or the stream ends without ``[DONE]``.
+        OAIKitError: The status is an error, an event is one, or the stream ends without ``[DONE]``.
     """
-    if status < 400 and content_type.startswith("text/event-stream"):
-        async for line in lines:
-            if not line.startswith("data:"):
-                continue
-            data = line[5:].strip()
-            if data == "[DONE]":
-                return
-            event = json_or_text(data)
-            if not isinstance(event, dict):
-                raise EngineError(f"the stream has an event that is no JSON object: {data[:80]}")
-            if "error" in event:
-                raise from_body(None, event)
-            yield event
+    if status < 400 and content_type.lower().startswith("text/event-stream"):
+        reader = EventReader()
+        async for chunk in chunks:
+            for data in reader.feed(chunk):
+                if data == "[DONE]":
+                    return
+                yield _event(data)
+        if reader.end() == ["[DONE]"]:
+            return
         raise EngineError("the stream ended before the answer was complete")
-    answer = json_or_text("\n".join([line async for line in lines]))
+    answer = json_or_text(b"".join([chunk async for chunk in chunks]).decode(errors="replace"))
     if status >= 400 or not isinstance(answer, dict):
         raise from_body(status, answer)
     yield answer
+
+
+def _event(data: str) -> dict[str, Any]:
+    """The JSON object of an event.
+
+    Raises:
+        OAIKitError: It is an error, or no JSON object.
+    """
+    event = json_or_text(data)
+    if not isinstance(event, dict):
+        raise EngineError(f"the stream has an event that is not a JSON object: {data[:80]}")
+    if "error" in event:
+        raise from_body(None, event)
+    return event
 
 
 def json_or_text(text: str) -> Any:

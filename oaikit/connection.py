@@ -300,7 +300,7 @@ class Connection(Backend):
                 **required, extra_body=body, extra_headers=headers
             ) as response:
                 content_type = response.headers.get("content-type", "")
-                async for event in parse_answer(response.status_code, content_type, response.iter_lines()):
+                async for event in parse_answer(response.status_code, content_type, response.iter_bytes()):
                     yield event
         except OpenAIError as exc:
             raise self._translate(exc) from exc

@@ -84,19 +84,16 @@ class Engine(Backend):
         try:
             start = await messages.get()
             content_type = dict(start["headers"]).get(b"content-type", b"").decode()
-            async for event in parse_answer(start["status"], content_type, _lines(messages)):
+            async for event in parse_answer(start["status"], content_type, _body(messages)):
                 yield event
         finally:
             call.disconnect()
 
 
-async def _lines(messages: asyncio.Queue[Message]) -> AsyncIterator[str]:
-    """The lines of an ASGI response's body, as they arrive."""
-    rest, more = b"", True
+async def _body(messages: asyncio.Queue[Message]) -> AsyncIterator[bytes]:
+    """An ASGI response's body, as it arrives."""
+    more = True
     while more:
         message = await messages.get()
         more = message.get("more_body", False)
-        *lines, rest = (rest + message.get("body", b"")).split(b"\n")
-        for line in lines:
-            yield line.decode()
-    yield rest.decode()
+        yield message.get("body", b"")

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 _CONNECT_S: Final = 10.0
 _EVENTS: Final = "text/event-stream"
-_LINE: Final = 2**20  # bytes of an event: one with many log-probabilities is long
 # Rendered and hashed, it tells the chat template and the tokenizer apart from others.
 _PROBE: Final = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
 
@@ -174,7 +173,7 @@ class _HTTPTarget(Target):
                     return await _read_whole(status, headers, text, began)
             async with self._opened().post(f"{self._llm.url}/{endpoint}", json=body) as response:
                 if response.status < 400 and response.content_type == _EVENTS:
-                    events = parse_answer(response.status, response.content_type, _lines(response))
+                    events = parse_answer(response.status, _EVENTS, response.content.iter_any())
                     return await _read(events, began, streamed=True)
                 text = await response.text(errors="replace")
                 return await _read_whole(response.status, response.headers, text, began)
@@ -214,7 +213,6 @@ class _HTTPTarget(Target):
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=self._timeout_s),
                 json_serialize=_compact,
-                read_bufsize=_LINE,
                 proxy=proxy,
             )
         return self._session
@@ -282,8 +280,8 @@ def _proxy(url: str) -> str | None:
 async def _read_whole(status: int, headers: Mapping[str, str], text: str, began: float) -> Answer:
     if status >= 400:
         raise _refusal(status, headers, text)
-    if headers.get("content-type", "").startswith(_EVENTS):  # some servers stream unasked
-        return await _read(parse_answer(status, _EVENTS, _split(text)), began, streamed=False)
+    if headers.get("content-type", "").lower().startswith(_EVENTS):  # some servers stream unasked
+        return await _read(parse_answer(status, _EVENTS, _whole(text)), began, streamed=False)
     told = json_or_text(text)
     if not isinstance(told, dict):
         raise EngineError(f"the answer is no JSON object: {str(told)[:80]}")
@@ -301,14 +299,8 @@ def _refusal(status: int, headers: Mapping[str, str], text: str) -> OAIKitError:
     return error
 
 
-async def _split(text: str) -> AsyncIterator[str]:
-    for line in text.split("\n"):
-        yield line.rstrip("\r")
-
-
-async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
-    async for line in response.content:
-        yield line.decode(errors="replace").rstrip("\r\n")
+async def _whole(text: str) -> AsyncIterator[bytes]:
+    yield text.encode()
 
 
 async def _read(events: AsyncIterator[dict[str, Any]], began: float, *, streamed: bool) -> Answer:

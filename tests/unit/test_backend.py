@@ -263,14 +263,13 @@ def test_tokens_per_second(reply, rate):
 def parse(status: int, content_type: str, body: str) -> list[dict]:
     """The events of an answer; those before an error are in the error's notes."""
 
-    async def lines():
-        for line in body.split("\n"):
-            yield line
+    async def chunks():
+        yield body.encode()
 
     async def collect() -> list[dict]:
         events = []
         try:
-            async for event in parse_answer(status, content_type, lines()):
+            async for event in parse_answer(status, content_type, chunks()):
                 events.append(event)
         except OAIKitError as exc:
             exc.add_note(f"after {len(events)}")
@@ -286,6 +285,16 @@ SSE = "text/event-stream; charset=utf-8"
 def test_an_event_stream():
     body = ': comment\nevent: x\ndata: {"a": 1}\n\ndata:{"a": 2}\n\ndata: [DONE]\n\n'
     assert parse(200, SSE, body) == [{"a": 1}, {"a": 2}]
+
+
+def test_the_blank_line_after_done_may_be_missing():
+    assert parse(200, SSE, 'data: {"a": 1}\n\ndata: [DONE]') == [{"a": 1}]
+
+
+def test_characters_that_only_python_takes_for_line_ends_stay_in_their_event():
+    text = "a\u2028b\u2029c\u0085d\x7fe"
+    event = json.dumps({"a": text}, ensure_ascii=False)
+    assert parse(200, SSE, f"data: {event}\n\ndata: [DONE]\n\n") == [{"a": text}]
 
 
 def test_a_json_answer():

@@ -22,6 +22,9 @@ from oaikit.errors import (
     ServerNotFoundError,
 )
 
+# str.splitlines cuts at the three in the middle; in JSON they may stand unescaped.
+SEPARATED = "one\u2028two\u2029three\u0085four"
+
 
 class Handler(BaseHTTPRequestHandler):
     """One model, ``tiny``, that says "Hello"; the path before ``/v1`` says what goes wrong."""
@@ -49,8 +52,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.send_header("Connection", "close")  # a Connection keeps its sockets until the process ends
         self.end_headers()
-        choice = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}
-        self.event(json.dumps({"model": asked["model"], "choices": [choice]}))
+        content = SEPARATED if self.path.startswith("/separators") else "Hello"
+        choice = {"index": 0, "delta": {"content": content}, "finish_reason": "stop"}
+        self.event(json.dumps({"model": asked["model"], "choices": [choice]}, ensure_ascii=False))
         if self.path.startswith("/breaks"):
             self.close_connection = True  # in the middle of the body
         else:
@@ -105,6 +109,10 @@ def test_the_first_listed_model_is_asked_by_default(url):
     llm = ok.connect(f"{url}/v1")
     assert llm.models() == ["tiny"]
     assert llm.model == "tiny"
+
+
+def test_a_text_may_have_unicodes_line_separators(url):
+    assert ok.connect(f"{url}/separators/v1", model="tiny").chat("Hi").text == SEPARATED
 
 
 def test_an_answer_that_breaks_off_is_an_error(url):

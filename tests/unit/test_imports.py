@@ -20,6 +20,7 @@ LEAVES = {
     "oaikit.errors",
     "oaikit._lazy",
     "oaikit._loop",
+    "oaikit._sse",
     "oaikit.progress",
     "oaikit.status_card",
     "oaikit.transcript",
