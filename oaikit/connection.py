@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from oaikit import progress, settings, status_card
 from oaikit._loop import LoopThread
-from oaikit.backend import Backend, parse_answer
+from oaikit.backend import Backend, Stream, parse_answer, prepared
 from oaikit.errors import (
     AuthenticationError,
     EngineError,
@@ -22,6 +22,7 @@ from oaikit.errors import (
     ServerNotFoundError,
     from_body,
 )
+from oaikit.sampling import CHAT, Endpoint
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -123,6 +124,25 @@ class Connection(Backend):
         """The model that is asked unless a call names another: the one given, else the first that is listed."""
         return _CLIENTS.run(self._default_model())
 
+    async def amodel(self) -> str:
+        """`model`, awaited."""
+        return await asyncio.wrap_future(_CLIENTS.submit(self._default_model()))
+
+    @property
+    def is_oaikit(self) -> bool:
+        """Whether this is a server of oaikit, by its URL: it has a status, and can be told to end a request."""
+        return self.url.endswith(_SUFFIX)
+
+    @property
+    def authorization(self) -> str:
+        """The value of the ``Authorization`` header of each request."""
+        return f"Bearer {self._api_key}"
+
+    def request(self, endpoint: Endpoint, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
+        sent = prepared(body)
+        streamed = bool(sent.get("stream"))
+        return Stream(lambda: self._events(endpoint, sent, abort), _CLIENTS, streamed=streamed)
+
     def models(self) -> list[str]:
         """The names that the server lists."""
         return _CLIENTS.run(self._models())
@@ -214,15 +234,11 @@ class Connection(Backend):
 
         return AsyncOpenAI(base_url=self.url, api_key=self._api_key)
 
-    @property
-    def _loop(self) -> LoopThread:
-        return _CLIENTS
-
     async def _default_model(self) -> str:
         if self._model is None:
             names = await self._models()
             if not names:
-                raise NotFoundError(f"{self.url} lists no model")
+                raise NotFoundError(f"{self.url} lists no model: load one first")
             self._model = names[0]
         return self._model
 
@@ -242,7 +258,7 @@ class Connection(Backend):
         return await self._api(self._client.post(self._api_url(name), cast_to=object, body=body))
 
     def _api_url(self, name: str) -> str:
-        if not self.url.endswith(_SUFFIX):
+        if not self.is_oaikit:
             raise NotFoundError(f"{self.url} is not a server of oaikit's")
         return f"{self.url.removesuffix('v1')}api/{name}"
 
@@ -286,17 +302,17 @@ class Connection(Backend):
             return before or {"error": str(exc)}, None
 
     async def _events(
-        self, path: str, body: dict[str, Any], abort: str | None = None
+        self, endpoint: Endpoint, body: dict[str, Any], abort: str | None
     ) -> AsyncIterator[dict[str, Any]]:
         from openai import OpenAIError
 
         client = self._client
-        endpoint: Any = client.chat.completions if path == "chat/completions" else client.completions
-        body = {"model": body.get("model") or await self._default_model(), **body}
+        route: Any = client.chat.completions if endpoint == CHAT else client.completions
+        body = {**body, "model": body.get("model") or await self._default_model()}
         required = {name: body.pop(name) for name in ("model", "messages", "prompt") if name in body}
         headers = {"X-OAIKit-Abort": abort} if abort else {}
         try:
-            async with endpoint.with_streaming_response.create(
+            async with route.with_streaming_response.create(
                 **required, extra_body=body, extra_headers=headers
             ) as response:
                 content_type = response.headers.get("content-type", "")

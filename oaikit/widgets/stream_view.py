@@ -191,7 +191,7 @@ def _show_in_notebook(
 
 def _print(asked: Sequence[Asked], wait: bool, begun: Callable[[list[Reply]], object]) -> list[Reply]:
     """Print the answers one after the other; all are asked for at once."""
-    streams = [each.llm._ask(each.endpoint, dict(each.body)) for each in asked]
+    streams = [each.llm.request(each.endpoint, each.body) for each in asked]
     replies = [each.reply for each in streams]
     begun(replies)
     if not wait:

@@ -215,6 +215,16 @@ def test_streamed_tool_calls():
     assert (reply.text, reply.finish_reason) == ("", "tool_calls")
 
 
+def test_token_ids_of_each_choice():
+    """They come with ``return_token_ids``, also in pieces that have no text yet."""
+    chunks = [chat_chunk({"content": "x"}), chat_chunk({"content": ""}), chat_chunk({"content": "é"}, 1)]
+    for chunk, ids in zip(chunks, ([5], [6, 7], [8]), strict=True):
+        chunk["choices"][0]["token_ids"] = ids
+    reply, deltas = reply_of(chunks)
+    assert [choice.token_ids for choice in reply.choices] == [[5, 6, 7], [8]]
+    assert [delta.token_ids for delta in deltas] == [[5], [8]]
+
+
 def test_whole_tool_calls():
     calls = [{"id": "call-a", "type": "function", "function": {"name": "now", "arguments": "{}"}}]
     message = {"role": "assistant", "content": None, "tool_calls": calls, "reasoning": "What time is it?"}
@@ -399,6 +409,32 @@ def test_async_for_in_another_loop_gives_the_pieces_in_order(loop):
 def test_wait_and_await_give_the_complete_reply(loop):
     assert stream(Producer(texts("a", "b")), loop).wait().text == "ab"
     assert asyncio.run(stream(Producer(texts("a", "b")), loop).await_()).text == "ab"
+
+
+def test_the_events_are_there_as_the_server_sent_them(loop):
+    chunks = texts("a", "b")
+    answer = stream(Producer(chunks), loop)
+    assert list(answer.events()) == chunks
+    assert answer.reply.text == "ab"
+
+    async def read() -> list[dict]:
+        return [event async for event in stream(Producer(chunks), loop).aevents()]
+
+    assert asyncio.run(read()) == chunks
+
+
+def test_an_error_comes_after_the_events_before_it(loop):
+    answer = stream(Producer([FIRST], EngineCrashedError("died")), loop).events()
+    assert next(answer) == FIRST
+    with pytest.raises(EngineCrashedError):
+        next(answer)
+
+
+def test_to_leave_the_events_is_to_abort(loop):
+    producer = Producer(texts("a"), hang=True)
+    for _ in stream(producer, loop).events():
+        break
+    assert producer.was_aborted()
 
 
 def test_the_request_goes_on_while_nobody_reads(loop):

@@ -44,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.startswith("/v2/") and not self.path.startswith("/v2/abc-123/openai/v1/"):
             return self.answer(404, {"error": "endpoint not found"})
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.startswith("/echo"):
+            return self.answer(200, {"asked": asked, "abort": self.headers["X-OAIKit-Abort"]})
         if self.path.startswith("/stopped"):
             error = EngineStoppedError("no model is loaded")
             return self.answer(error.status, error.body(), **error.headers())
@@ -109,6 +111,34 @@ def test_the_first_listed_model_is_asked_by_default(url):
     llm = ok.connect(f"{url}/v1")
     assert llm.models() == ["tiny"]
     assert llm.model == "tiny"
+
+
+def asked(url: str, body: dict, **more) -> dict:
+    """What the server was asked."""
+    (event,) = ok.connect(f"{url}/echo/v1", model="tiny").request("completions", body, **more).events()
+    return event
+
+
+def test_a_request_is_streamed_unless_it_says_otherwise_or_cannot_be(url):
+    streamed = {"stream": True, "stream_options": {"include_usage": True}}
+    assert asked(url, {"prompt": "a"})["asked"] == {"prompt": "a", "model": "tiny", **streamed}
+    assert asked(url, {"prompt": "a", "stream": False})["asked"] == {
+        "prompt": "a",
+        "model": "tiny",
+        "stream": False,
+    }
+    assert "stream" not in asked(url, {"prompt": "a", "best_of": 2})["asked"]
+
+
+def test_a_request_may_name_a_model_and_itself(url):
+    got = asked(url, {"prompt": "a", "model": "other"}, abort="me")
+    assert (got["asked"]["model"], got["abort"]) == ("other", "me")
+
+
+def test_a_request_leaves_its_body_alone(url):
+    body = {"prompt": "a"}
+    asked(url, body)
+    assert body == {"prompt": "a"}
 
 
 def test_a_text_may_have_unicodes_line_separators(url):
