@@ -133,12 +133,13 @@ class Stream:
         self._error: Exception | None = None
         self._complete = False  # nothing more will come, and nothing was broken off
         self._wake: Callable[[], object] | None = None
+        self._loop, self._forks = loop, loop.forks
         self._began = time.perf_counter()
         self._task: Future[None] = loop.submit(self._receive(events))
 
     def close(self) -> None:
         """Abort the request, if it has not ended. What has arrived stays in `reply`, whose ``cancelled`` is set."""
-        if not self._complete and self._task.cancel():
+        if not self._complete and self._is_of_this_process() and self._task.cancel():
             self.reply.cancelled = True
 
     def wait(self) -> Reply:
@@ -174,14 +175,17 @@ class Stream:
         return self._aread(_deltas)
 
     def _read(self, parts: Callable[[_Arrived], Iterable[T]]) -> Iterator[T]:
+        self._check_process()
         try:
             while (arrived := self._arrived.get()) is not None:
                 yield from parts(arrived)
+                self._check_process()
             self._finish_reading()
         finally:
             self.close()
 
     async def _aread(self, parts: Callable[[_Arrived], Iterable[T]]) -> AsyncIterator[T]:
+        self._check_process()
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
         self._wake = lambda: loop.call_soon_threadsafe(woken.set)
         try:
@@ -210,6 +214,16 @@ class Stream:
             self._error, self._complete = exc, True
         finally:
             self._put(None)
+
+    def _is_of_this_process(self) -> bool:
+        return self._forks == self._loop.forks
+
+    def _check_process(self) -> None:
+        """Refuse to wait in a forked process for what only its parent receives."""
+        if not self._complete and not self._is_of_this_process():
+            raise EngineError(
+                "this answer goes to the process that asked for it, of which this one is a fork; ask again here"
+            )
 
     def _finish_reading(self) -> None:
         self._arrived.put(None)  # for whoever reads again

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,8 @@ _SUFFIX = "oaikit/v1"
 _POLL_S = 0.5  # between two looks at a load
 _CARD_S = 1.0  # how long a card waits for the server
 _CLIENTS = LoopThread("oaikit-client")
+_CLIENT_NAMES = ("openai", "async_openai", "_client")
+_CONNECTIONS: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
 def connect(
@@ -115,6 +119,11 @@ class Connection(Backend):
             api_key or "none"
         )  # OpenAI's clients refuse an empty key; servers without keys ignore it
         self._model = model
+        _CONNECTIONS.add(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies, and those that are sent to another process, open connections of their own."""
+        return Connection, (self.url, self._api_key, self._model)
 
     def __repr__(self) -> str:
         return f"Connection({self.url!r})"
@@ -335,3 +344,22 @@ class Connection(Backend):
         if isinstance(exc, APIConnectionError):
             return ServerNotFoundError(f"{self.url} does not answer; is the server running?")
         return OAIKitError(str(exc))
+
+    def leave_clients_to_parent(self) -> list[object]:
+        """In a forked process: take the parent's clients out of use, and return them to be kept.
+
+        Both processes have their sockets, and to close one would end the parent's TLS session.
+        """
+        return [self.__dict__.pop(name, None) for name in _CLIENT_NAMES]
+
+
+_OF_PARENT: list[object] = []
+
+
+def _leave_clients_to_parent() -> None:
+    for connection in list(_CONNECTIONS):
+        _OF_PARENT.append(connection.leave_clients_to_parent())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_clients_to_parent)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from oaikit import status_card
 from oaikit.backend import Backend, Stream, parse_answer, prepared
@@ -14,6 +15,7 @@ from oaikit.engine import _child, metrics
 from oaikit.engine.call import Message, http_scope
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, EngineStatus
+from oaikit.errors import EngineError
 from oaikit.sampling import Endpoint
 
 
@@ -32,12 +34,32 @@ class Engine(Backend):
 
     def __init__(self, model: str, **engine_args: Any) -> None:
         _child.refuse_to_begin_anew()
-        self._host = EngineHost()
+        self._pid, self._own_host = os.getpid(), EngineHost()
         try:
             self._host.load(EngineSpec(model, options=engine_args)).result()
         except BaseException:  # an interrupt too: nothing must be left running
-            self._host.close()
+            self.close()
             raise
+
+    @property
+    def _host(self) -> EngineHost:
+        """The engine's host.
+
+        Raises:
+            EngineError: This is a forked process, and the engine is its parent's.
+        """
+        if os.getpid() != self._pid:
+            raise EngineError(
+                f"this engine runs in process {self._pid}, of which this one ({os.getpid()}) is a fork; only that one "
+                "can use it: ask there, or connect to a server with ok.connect()"
+            )
+        return self._own_host
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "an Engine can't be copied or sent to another process; ask in this one, or connect to a server there with "
+            "ok.connect()"
+        )
 
     @property
     def model(self) -> str:
@@ -58,11 +80,15 @@ class Engine(Backend):
         return status_card.bundle("Engine", {**self.status().as_dict(), **after}, rate)
 
     def __repr__(self) -> str:
-        return f"Engine({self.status().model!r})"
+        return f"Engine({self._own_host.status().model!r})"
 
     def close(self) -> None:
-        """Stop the engine and free the device. Requests in flight end with an error."""
-        self._host.close()
+        """Stop the engine and free the device. Requests in flight end with an error.
+
+        In a forked process it does nothing: the engine is its parent's.
+        """
+        if os.getpid() == self._pid:
+            self._own_host.close()
 
     def __enter__(self) -> Engine:
         return self
