@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, TypeVar
 
+from oaikit._json import plain
 from oaikit._loop import LoopThread
 from oaikit._sse import EventReader
 from oaikit.errors import EngineError, from_body
@@ -54,6 +55,10 @@ class Backend(ABC):
 
         Returns:
             The answer on its way.
+
+        Raises:
+            InvalidRequestError: A value has no form in JSON. Numpy's numbers and arrays, pydantic models, dataclasses
+                and integer keys have one.
         """
 
     def chat(self, messages: Messages, **sampling: Any) -> Reply:
@@ -88,8 +93,12 @@ class Backend(ABC):
 
 
 def prepared(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body as `Backend.request` sends it: a copy, which asks for a stream where vLLM can stream."""
-    sent = dict(body)
+    """The body as `Backend.request` sends it: in JSON's own types, and for a stream where vLLM can stream.
+
+    Raises:
+        InvalidRequestError: A value has no form in JSON.
+    """
+    sent = plain(body)
     if "stream" not in sent and not any(sent.get(name) for name in _NOT_STREAMED):
         sent |= {"stream": True, "stream_options": {"include_usage": True}}
     return sent

@@ -141,6 +141,23 @@ def test_a_request_leaves_its_body_alone(url):
     assert body == {"prompt": "a"}
 
 
+def test_numpys_values_and_integer_keys_can_be_sent(url):
+    import numpy as np
+
+    body = {
+        "prompt": np.array([1, 2]),
+        "top_k": np.int64(5),
+        "logit_bias": {np.int64(7): np.float32(-1), 8: 1},
+    }
+    got = asked(url, body)["asked"]
+    assert (got["prompt"], got["top_k"], got["logit_bias"]) == ([1, 2], 5, {"7": -1.0, "8": 1})
+
+
+def test_bytes_in_a_message_are_refused_in_a_sentence(url):
+    with pytest.raises(InvalidRequestError, match="`messages` holds bytes"):
+        ok.connect(f"{url}/v1", model="tiny").chat([{"role": "user", "content": b"Hi"}])
+
+
 def test_a_text_may_have_unicodes_line_separators(url):
     assert ok.connect(f"{url}/separators/v1", model="tiny").chat("Hi").text == SEPARATED
 

@@ -18,6 +18,7 @@ PACKAGES = {"oaikit": ROOT / "oaikit", "oaikit_server": ROOT / "server_ext" / "o
 LEAVES = {
     "oaikit._distribution",
     "oaikit.errors",
+    "oaikit._json",
     "oaikit._lazy",
     "oaikit._loop",
     "oaikit._sse",
@@ -30,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oaikit": set(),  # the public names, imported when they are first used
     **{leaf: set() for leaf in LEAVES},
     "oaikit._distribution": {"oaikit.errors"},
+    "oaikit._json": {"oaikit.errors"},
     "oaikit.settings": set(),
     "oaikit.sampling": set(),
     "oaikit.reply": set(),
