@@ -10,11 +10,12 @@ import json
 import queue
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, TypeVar
 
+from oaikit._body import Messages, Prompt, chat_body, completion_body
 from oaikit._json import plain
 from oaikit._loop import LoopThread
 from oaikit._sse import EventReader
@@ -23,9 +24,6 @@ from oaikit.reply import Delta, Reply
 from oaikit.sampling import CHAT, COMPLETIONS, Endpoint
 
 T = TypeVar("T")
-Messages = str | Sequence[Mapping[str, Any]]
-Prompt = str | Sequence[int]
-
 # vLLM computes these whole: asking for a stream is an error.
 _NOT_STREAMED: Final = ("use_beam_search", "best_of")
 
@@ -34,8 +32,9 @@ class Backend(ABC):
     """A model that answers chats and completions.
 
     Sampling parameters are passed by vLLM's own names (``temperature=0.2, max_tokens=64, top_k=20, …``). The server
-    decides on what is not given; its ``max_tokens`` may be as low as 16. Every call raises the `OAIKitError` that the
-    server's answer stands for.
+    decides on what is not given; its ``max_tokens`` may be as low as 16. A name that is not in docs/parameters.md is
+    refused before anything is sent; ``extra_body={"name": value}`` sends parameters of other servers unchecked. Every
+    call raises the `OAIKitError` that the server's answer stands for.
     """
 
     @property
@@ -71,13 +70,11 @@ class Backend(ABC):
 
     def stream(self, messages: Messages, **sampling: Any) -> Stream:
         """Answer a chat piece by piece: ``for delta in llm.stream("Count to ten"): ...``."""
-        if isinstance(messages, str):
-            messages = [{"role": "user", "content": messages}]
-        return self.request(CHAT, {"messages": list(messages), **sampling})
+        return self.request(CHAT, chat_body(messages, sampling))
 
     def stream_completion(self, prompt: Prompt, **sampling: Any) -> Stream:
         """Continue a text piece by piece."""
-        return self.request(COMPLETIONS, {"prompt": prompt, **sampling})
+        return self.request(COMPLETIONS, completion_body(prompt, sampling))
 
     async def achat(self, messages: Messages, **sampling: Any) -> Reply:
         """`chat`, awaited."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -156,6 +157,46 @@ def test_numpys_values_and_integer_keys_can_be_sent(url):
 def test_bytes_in_a_message_are_refused_in_a_sentence(url):
     with pytest.raises(InvalidRequestError, match="`messages` holds bytes"):
         ok.connect(f"{url}/v1", model="tiny").chat([{"role": "user", "content": b"Hi"}])
+
+
+@pytest.mark.parametrize("call", ["chat", "complete", "stream", "stream_completion", "astream"])
+def test_a_misspelt_parameter_is_refused_before_anything_is_sent(nowhere, call):
+    with pytest.raises(
+        InvalidRequestError, match=r"no parameter 'temprature'; did you mean temperature\?"
+    ) as caught:
+        getattr(nowhere, call)("Hi", temprature=0.1)
+    assert caught.value.param == "temprature"
+
+
+def test_so_it_is_where_the_answer_is_awaited_or_shown(nowhere):
+    for call in (nowhere.achat, nowhere.acomplete):
+        with pytest.raises(InvalidRequestError, match="did you mean top_k"):
+            asyncio.run(call("Hi", topk=3))
+    with pytest.raises(InvalidRequestError, match="did you mean top_k"):
+        ok.stream("Hi", nowhere, topk=3)
+
+
+def test_a_parameter_of_the_other_kind_of_request_is_refused(nowhere):
+    with pytest.raises(InvalidRequestError, match="'suffix'; it is one of completions"):
+        nowhere.chat("Hi", suffix="x")
+    with pytest.raises(InvalidRequestError, match="'tools'; it is one of chats"):
+        nowhere.complete("Hi", tools=[])
+
+
+def test_parameters_of_other_servers_are_sent_as_extra_body(url):
+    llm = ok.connect(f"{url}/echo/v1", model="tiny")
+    (event,) = llm.stream_completion("Hi", top_k=1, extra_body={"mine": [1], "top_k": 2}).events()
+    assert (event["asked"]["mine"], event["asked"]["top_k"]) == ([1], 2)
+    (event,) = llm.stream("Hi", extra_body=None).events()
+    assert "extra_body" not in event["asked"]
+    with pytest.raises(InvalidRequestError, match="`extra_body` must be a mapping"):
+        llm.chat("Hi", extra_body=["mine"])
+
+
+@pytest.mark.parametrize("messages", [{"role": "user", "content": "Hi"}, b"Hi", 3, None])
+def test_messages_are_a_text_or_a_list(nowhere, messages):
+    with pytest.raises(InvalidRequestError, match="a text or a list of messages"):
+        nowhere.chat(messages)
 
 
 def test_a_text_may_have_unicodes_line_separators(url):
