@@ -1,9 +1,15 @@
-"""A thread that runs an event loop, for work that must go on whatever the caller's thread or loop does."""
+"""A thread that runs an event loop, for work that must go on whatever the caller's thread or loop does.
+
+A forked process (``multiprocessing`` with "fork", `os.fork`) has the objects of its parent but not the threads. There a
+`LoopThread` starts anew: what waited for the parent's loop would wait for ever.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -12,10 +18,14 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """An event loop on a daemon thread, started at its first use.
+    """An event loop on a daemon thread, started at its first use, and in a forked process at the first use there.
 
     ``fast`` takes uvloop where it is installed (vLLM and the extra ``experiments`` bring it along), as vLLM's own
     server does.
+
+    Attributes:
+        forks: How many forks lie between the making of this object and this process. What was submitted under another
+            number is not going on in this process.
     """
 
     def __init__(self, name: str, *, fast: bool = False) -> None:
@@ -23,6 +33,8 @@ class LoopThread:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self.forks = 0
+        _ALL.add(self)
 
     @property
     def running(self) -> bool:
@@ -55,6 +67,14 @@ class LoopThread:
             thread.join()
             loop.close()
 
+    def leave_to_parent(self) -> None:
+        """In a forked process: forget the parent's loop, and the lock, which a thread of the parent may have held."""
+        if self._loop is not None:
+            _OF_PARENT.append(self._loop)
+        self.forks += 1
+        self._lock = threading.Lock()
+        self._loop = self._thread = None
+
     def _start(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
@@ -63,6 +83,20 @@ class LoopThread:
                 self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
                 self._thread.start()
             return self._loop
+
+
+_ALL: weakref.WeakSet[LoopThread] = weakref.WeakSet()
+# Kept for ever: to close a loop is to take its sockets out of the epoll set, which the two processes share.
+_OF_PARENT: list[object] = []
+
+
+def _leave_all_to_parent() -> None:
+    for loop in list(_ALL):
+        loop.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all_to_parent)
 
 
 def _new_loop(fast: bool) -> asyncio.AbstractEventLoop:

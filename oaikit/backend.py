@@ -1,7 +1,6 @@
 """What everything above the engine talks to: a model that answers, here or over HTTP.
 
-`Backend` builds the synchronous, asynchronous and streaming calls once, on one primitive that each kind of backend
-supplies: the JSON objects that answer a request, as they arrive.
+All calls of a `Backend` are built on one primitive, `Backend.request`, whose answer is a `Stream`.
 """
 
 from __future__ import annotations
@@ -11,28 +10,31 @@ import json
 import queue
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final, NamedTuple, TypeVar
 
+from oaikit._body import Messages, Prompt, chat_body, completion_body
+from oaikit._json import plain
 from oaikit._loop import LoopThread
+from oaikit._sse import EventReader
 from oaikit.errors import EngineError, from_body
 from oaikit.reply import Delta, Reply
+from oaikit.sampling import CHAT, COMPLETIONS, Endpoint
 
-Messages = str | Sequence[Mapping[str, Any]]
-Prompt = str | Sequence[int]
-
+T = TypeVar("T")
 # vLLM computes these whole: asking for a stream is an error.
-_NOT_STREAMED = ("use_beam_search", "best_of")
+_NOT_STREAMED: Final = ("use_beam_search", "best_of")
 
 
 class Backend(ABC):
     """A model that answers chats and completions.
 
-    Sampling parameters are passed by vLLM's own names (``temperature=0.2, max_tokens=64, top_k=20, …``); what is not
-    given is left to the server, where ``max_tokens`` may be as few as 16. Every call raises the OAIKitError that the
-    server's answer stands for.
+    Sampling parameters are passed by vLLM's own names (``temperature=0.2, max_tokens=64, top_k=20, …``). The server
+    decides on what is not given; its ``max_tokens`` may be as low as 16. A name that is not in docs/parameters.md is
+    refused before anything is sent; ``extra_body={"name": value}`` sends parameters of other servers unchecked. Every
+    call raises the `OAIKitError` that the server's answer stands for.
     """
 
     @property
@@ -40,72 +42,91 @@ class Backend(ABC):
     def model(self) -> str:
         """The model that is asked unless a call names another."""
 
-    @property
     @abstractmethod
-    def _loop(self) -> LoopThread:
-        """Where `_events` runs."""
+    def request(self, endpoint: Endpoint, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
+        """Send a request. All other calls are built on this one, which each kind of backend supplies.
 
-    @abstractmethod
-    def _events(
-        self, path: str, body: dict[str, Any], abort: str | None = None
-    ) -> AsyncIterator[dict[str, Any]]:
-        """The JSON objects that answer a POST to ``path`` (such as ``"chat/completions"``), as they arrive.
+        Args:
+            endpoint: The path below ``v1/``: ``"chat/completions"`` or ``"completions"``.
+            body: The JSON object to send. Without ``model`` it is for `model`; without ``stream`` the answer is
+                streamed where vLLM can do so.
+            abort: A name for the request, by which ``oaikit/api/abort`` ends it from elsewhere.
 
-        A body without a model is for the one that `model` names. ``abort`` is a name for the request by which a server
-        of oaikit's can be told from elsewhere to end it.
+        Returns:
+            The answer on its way.
+
+        Raises:
+            InvalidRequestError: A value has no form in JSON. Numpy's numbers and arrays, pydantic models, dataclasses
+                and integer keys have one.
         """
 
     def chat(self, messages: Messages, **sampling: Any) -> Reply:
         """Answer a chat: a user's message, or a list of OpenAI messages."""
-        return self._chat(messages, sampling).wait()
+        return self.stream(messages, **sampling).wait()
 
     def complete(self, prompt: Prompt, **sampling: Any) -> Reply:
         """Continue a text, or a list of token ids."""
-        return self._complete(prompt, sampling).wait()
+        return self.stream_completion(prompt, **sampling).wait()
 
     def stream(self, messages: Messages, **sampling: Any) -> Stream:
         """Answer a chat piece by piece: ``for delta in llm.stream("Count to ten"): ...``."""
-        return self._chat(messages, sampling)
+        return self.request(CHAT, chat_body(messages, sampling))
 
     def stream_completion(self, prompt: Prompt, **sampling: Any) -> Stream:
         """Continue a text piece by piece."""
-        return self._complete(prompt, sampling)
+        return self.request(COMPLETIONS, completion_body(prompt, sampling))
 
     async def achat(self, messages: Messages, **sampling: Any) -> Reply:
         """`chat`, awaited."""
-        return await self._chat(messages, sampling).await_()
+        return await self.stream(messages, **sampling).await_()
 
     async def acomplete(self, prompt: Prompt, **sampling: Any) -> Reply:
         """`complete`, awaited."""
-        return await self._complete(prompt, sampling).await_()
+        return await self.stream_completion(prompt, **sampling).await_()
 
     def astream(self, messages: Messages, **sampling: Any) -> Stream:
         """`stream`, for ``async for``."""
-        return self._chat(messages, sampling)
-
-    def _chat(self, messages: Messages, sampling: dict[str, Any]) -> Stream:
-        if isinstance(messages, str):
-            messages = [{"role": "user", "content": messages}]
-        return self._ask("chat/completions", {"messages": list(messages), **sampling})
-
-    def _complete(self, prompt: Prompt, sampling: dict[str, Any]) -> Stream:
-        return self._ask("completions", {"prompt": prompt, **sampling})
-
-    def _ask(self, path: str, body: dict[str, Any], *, abort: str | None = None) -> Stream:
-        streamed = not any(body.get(name) for name in _NOT_STREAMED)
-        if streamed:
-            body |= {"stream": True, "stream_options": {"include_usage": True}}
-        return Stream(lambda: self._events(path, body, abort), self._loop, streamed=streamed)
+        return self.stream(messages, **sampling)
 
 
-_END = object()
+def prepared(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body as `Backend.request` sends it: in JSON's own types, and for a stream where vLLM can stream.
+
+    Raises:
+        InvalidRequestError: A value has no form in JSON.
+    """
+    sent = plain(body)
+    if "stream" not in sent and not any(sent.get(name) for name in _NOT_STREAMED):
+        sent |= {"stream": True, "stream_options": {"include_usage": True}}
+    return sent
+
+
+class _Arrived(NamedTuple):
+    """A JSON object of an answer, and its pieces."""
+
+    event: dict[str, Any]
+    deltas: list[Delta]
+
+
+def _deltas(arrived: _Arrived) -> Iterable[Delta]:
+    return arrived.deltas
+
+
+def _event_alone(arrived: _Arrived) -> Iterable[dict[str, Any]]:
+    return (arrived.event,)
 
 
 class Stream:
     """An answer on its way. Iterate over its `Delta` pieces (``for`` or ``async for``), or take the whole `reply`.
 
-    The request begins when the object is made and goes on whether anyone reads or not; `close`, leaving a ``with``
-    block, or an interrupt while waiting aborts it, at the engine too.
+    The request begins when the object is made and goes on whether anyone reads or not. `close`, leaving a ``with``
+    block, or an interrupt while waiting aborts it, at the engine too. `events` and `aevents` give the server's JSON
+    objects in place of the pieces; each part of an answer is read once, in one of the two forms.
+
+    Args:
+        events: Sends the request; gives the JSON objects that answer it, as they arrive.
+        loop: Where ``events`` runs.
+        streamed: Whether a stream was asked for; without one there is no time to first token.
     """
 
     def __init__(
@@ -114,16 +135,17 @@ class Stream:
         self.reply = Reply()
         self.reply.on_cancel(self.close)
         self._streamed = streamed
-        self._deltas: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[_Arrived | None] = queue.SimpleQueue()  # None: the end
         self._error: Exception | None = None
         self._complete = False  # nothing more will come, and nothing was broken off
         self._wake: Callable[[], object] | None = None
+        self._loop, self._forks = loop, loop.forks
         self._began = time.perf_counter()
         self._task: Future[None] = loop.submit(self._receive(events))
 
     def close(self) -> None:
-        """Abort the request, if it has not ended. What has arrived stays in `reply`, whose ``cancelled`` tells."""
-        if not self._complete and self._task.cancel():
+        """Abort the request, if it has not ended. What has arrived stays in `reply`, whose ``cancelled`` is set."""
+        if not self._complete and self._is_of_this_process() and self._task.cancel():
             self.reply.cancelled = True
 
     def wait(self) -> Reply:
@@ -138,6 +160,14 @@ class Stream:
             pass
         return self.reply
 
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The JSON objects as the server sent them: the chunks of a stream, or the one object of a whole answer."""
+        return self._read(_event_alone)
+
+    def aevents(self) -> AsyncIterator[dict[str, Any]]:
+        """`events`, for ``async for``."""
+        return self._aread(_event_alone)
+
     def __enter__(self) -> Stream:
         return self
 
@@ -145,80 +175,115 @@ class Stream:
         self.close()
 
     def __iter__(self) -> Iterator[Delta]:
+        return self._read(_deltas)
+
+    def __aiter__(self) -> AsyncIterator[Delta]:
+        return self._aread(_deltas)
+
+    def _read(self, parts: Callable[[_Arrived], Iterable[T]]) -> Iterator[T]:
+        self._check_process()
         try:
-            while (item := self._deltas.get()) is not _END:
-                yield item
+            while (arrived := self._arrived.get()) is not None:
+                yield from parts(arrived)
+                self._check_process()
             self._finish_reading()
         finally:
             self.close()
 
-    async def __aiter__(self) -> AsyncIterator[Delta]:
-        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
-        self._wake = lambda: loop.call_soon_threadsafe(arrived.set)
+    async def _aread(self, parts: Callable[[_Arrived], Iterable[T]]) -> AsyncIterator[T]:
+        self._check_process()
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(woken.set)
         try:
             while True:
-                arrived.clear()
+                woken.clear()
                 with suppress(queue.Empty):
-                    while (item := self._deltas.get_nowait()) is not _END:
-                        yield item
+                    while (arrived := self._arrived.get_nowait()) is not None:
+                        for part in parts(arrived):
+                            yield part
                     self._finish_reading()
                     return
-                await arrived.wait()
+                await woken.wait()
         finally:
             self._wake = None
             self.close()
 
     async def _receive(self, events: Callable[[], AsyncIterator[dict[str, Any]]]) -> None:
-        """On the backend's loop: pass the pieces on, then the end or the error."""
+        """On the backend's loop: pass on what arrives, then the end or the error."""
         try:
-            async for chunk in events():
+            async for event in events():
                 elapsed = time.perf_counter() - self._began
-                for delta in self.reply.add(chunk, elapsed, streamed=self._streamed):
-                    self._put(delta)
+                deltas = self.reply.add(event, elapsed, streamed=self._streamed)
+                self._put(_Arrived(event, deltas))
             self._complete = True
         except Exception as exc:
             self._error, self._complete = exc, True
         finally:
-            self._put(_END)
+            self._put(None)
+
+    def _is_of_this_process(self) -> bool:
+        return self._forks == self._loop.forks
+
+    def _check_process(self) -> None:
+        """Refuse to wait in a forked process for what only its parent receives."""
+        if not self._complete and not self._is_of_this_process():
+            raise EngineError(
+                "this answer goes to the process that asked for it, of which this one is a fork; ask again here"
+            )
 
     def _finish_reading(self) -> None:
-        self._deltas.put(_END)  # for whoever reads again
+        self._arrived.put(None)  # for whoever reads again
         if self._error is not None:
             raise self._error
 
-    def _put(self, item: object) -> None:
-        self._deltas.put(item)
+    def _put(self, arrived: _Arrived | None) -> None:
+        self._arrived.put(arrived)
         if wake := self._wake:
             with suppress(RuntimeError):  # the reader's loop has been closed
                 wake()
 
 
 async def parse_answer(
-    status: int, content_type: str, lines: AsyncIterator[str]
+    status: int, content_type: str, chunks: AsyncIterator[bytes]
 ) -> AsyncIterator[dict[str, Any]]:
     """The JSON objects of an HTTP answer: one, or those of an event stream.
 
+    Args:
+        status: The HTTP status.
+        content_type: The answer's header of that name.
+        chunks: The body, cut anywhere.
+
     Raises:
-        OAIKitError: the status is an error, an event is one, or the stream ends without ``[DONE]``.
+        OAIKitError: The status is an error, an event is one, or the stream ends without ``[DONE]``.
     """
-    if status < 400 and content_type.startswith("text/event-stream"):
-        async for line in lines:
-            if not line.startswith("data:"):
-                continue
-            data = line[5:].strip()
-            if data == "[DONE]":
-                return
-            event = json_or_text(data)
-            if not isinstance(event, dict):
-                raise EngineError(f"the stream has an event that is no JSON object: {data[:80]}")
-            if "error" in event:
-                raise from_body(None, event)
-            yield event
+    if status < 400 and content_type.lower().startswith("text/event-stream"):
+        reader = EventReader()
+        async for chunk in chunks:
+            for data in reader.feed(chunk):
+                if data == "[DONE]":
+                    return
+                yield _event(data)
+        if reader.end() == ["[DONE]"]:
+            return
         raise EngineError("the stream ended before the answer was complete")
-    answer = json_or_text("\n".join([line async for line in lines]))
+    answer = json_or_text(b"".join([chunk async for chunk in chunks]).decode(errors="replace"))
     if status >= 400 or not isinstance(answer, dict):
         raise from_body(status, answer)
     yield answer
+
+
+def _event(data: str) -> dict[str, Any]:
+    """The JSON object of an event.
+
+    Raises:
+        OAIKitError: It is an error, or no JSON object.
+    """
+    event = json_or_text(data)
+    if not isinstance(event, dict):
+        raise EngineError(f"the stream has an event that is not a JSON object: {data[:80]}")
+    if "error" in event:
+        raise from_body(None, event)
+    return event
 
 
 def json_or_text(text: str) -> Any:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from oaikit import progress, settings, status_card
 from oaikit._loop import LoopThread
-from oaikit.backend import Backend, parse_answer
+from oaikit.backend import Backend, Stream, parse_answer, prepared
 from oaikit.errors import (
     AuthenticationError,
     EngineError,
@@ -22,6 +24,7 @@ from oaikit.errors import (
     ServerNotFoundError,
     from_body,
 )
+from oaikit.sampling import CHAT, Endpoint
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -30,6 +33,8 @@ _SUFFIX = "oaikit/v1"
 _POLL_S = 0.5  # between two looks at a load
 _CARD_S = 1.0  # how long a card waits for the server
 _CLIENTS = LoopThread("oaikit-client")
+_CLIENT_NAMES = ("openai", "async_openai", "_client")
+_CONNECTIONS: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
 def connect(
@@ -114,6 +119,11 @@ class Connection(Backend):
             api_key or "none"
         )  # OpenAI's clients refuse an empty key; servers without keys ignore it
         self._model = model
+        _CONNECTIONS.add(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies, and those that are sent to another process, open connections of their own."""
+        return Connection, (self.url, self._api_key, self._model)
 
     def __repr__(self) -> str:
         return f"Connection({self.url!r})"
@@ -122,6 +132,25 @@ class Connection(Backend):
     def model(self) -> str:
         """The model that is asked unless a call names another: the one given, else the first that is listed."""
         return _CLIENTS.run(self._default_model())
+
+    async def amodel(self) -> str:
+        """`model`, awaited."""
+        return await asyncio.wrap_future(_CLIENTS.submit(self._default_model()))
+
+    @property
+    def is_oaikit(self) -> bool:
+        """Whether this is a server of oaikit, by its URL: it has a status, and can be told to end a request."""
+        return self.url.endswith(_SUFFIX)
+
+    @property
+    def authorization(self) -> str:
+        """The value of the ``Authorization`` header of each request."""
+        return f"Bearer {self._api_key}"
+
+    def request(self, endpoint: Endpoint, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
+        sent = prepared(body)
+        streamed = bool(sent.get("stream"))
+        return Stream(lambda: self._events(endpoint, sent, abort), _CLIENTS, streamed=streamed)
 
     def models(self) -> list[str]:
         """The names that the server lists."""
@@ -214,15 +243,11 @@ class Connection(Backend):
 
         return AsyncOpenAI(base_url=self.url, api_key=self._api_key)
 
-    @property
-    def _loop(self) -> LoopThread:
-        return _CLIENTS
-
     async def _default_model(self) -> str:
         if self._model is None:
             names = await self._models()
             if not names:
-                raise NotFoundError(f"{self.url} lists no model")
+                raise NotFoundError(f"{self.url} lists no model: load one first")
             self._model = names[0]
         return self._model
 
@@ -242,7 +267,7 @@ class Connection(Backend):
         return await self._api(self._client.post(self._api_url(name), cast_to=object, body=body))
 
     def _api_url(self, name: str) -> str:
-        if not self.url.endswith(_SUFFIX):
+        if not self.is_oaikit:
             raise NotFoundError(f"{self.url} is not a server of oaikit's")
         return f"{self.url.removesuffix('v1')}api/{name}"
 
@@ -286,21 +311,21 @@ class Connection(Backend):
             return before or {"error": str(exc)}, None
 
     async def _events(
-        self, path: str, body: dict[str, Any], abort: str | None = None
+        self, endpoint: Endpoint, body: dict[str, Any], abort: str | None
     ) -> AsyncIterator[dict[str, Any]]:
         from openai import OpenAIError
 
         client = self._client
-        endpoint: Any = client.chat.completions if path == "chat/completions" else client.completions
-        body = {"model": body.get("model") or await self._default_model(), **body}
+        route: Any = client.chat.completions if endpoint == CHAT else client.completions
+        body = {**body, "model": body.get("model") or await self._default_model()}
         required = {name: body.pop(name) for name in ("model", "messages", "prompt") if name in body}
         headers = {"X-OAIKit-Abort": abort} if abort else {}
         try:
-            async with endpoint.with_streaming_response.create(
+            async with route.with_streaming_response.create(
                 **required, extra_body=body, extra_headers=headers
             ) as response:
                 content_type = response.headers.get("content-type", "")
-                async for event in parse_answer(response.status_code, content_type, response.iter_lines()):
+                async for event in parse_answer(response.status_code, content_type, response.iter_bytes()):
                     yield event
         except OpenAIError as exc:
             raise self._translate(exc) from exc
@@ -319,3 +344,22 @@ class Connection(Backend):
         if isinstance(exc, APIConnectionError):
             return ServerNotFoundError(f"{self.url} does not answer; is the server running?")
         return OAIKitError(str(exc))
+
+    def leave_clients_to_parent(self) -> list[object]:
+        """In a forked process: take the parent's clients out of use, and return them to be kept.
+
+        Both processes have their sockets, and to close one would end the parent's TLS session.
+        """
+        return [self.__dict__.pop(name, None) for name in _CLIENT_NAMES]
+
+
+_OF_PARENT: list[object] = []
+
+
+def _leave_clients_to_parent() -> None:
+    for connection in list(_CONNECTIONS):
+        _OF_PARENT.append(connection.leave_clients_to_parent())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_clients_to_parent)

@@ -58,7 +58,7 @@ class Delta:
 
     ``reasoning`` is a piece of what a model thinks before it answers, told apart by vLLM's ``reasoning_parser``;
     ``tool_calls`` are pieces of calls as OpenAI's API streams them, joined in `Reply.tool_calls`. ``tokens`` are there
-    if log-probabilities were asked for.
+    if log-probabilities were asked for, ``token_ids`` if ``return_token_ids`` was.
     """
 
     text: str
@@ -67,6 +67,7 @@ class Delta:
     reasoning: str = ""
     tool_calls: Sequence[Mapping[str, Any]] = ()
     tokens: Sequence[Token] = ()
+    token_ids: Sequence[int] = ()
 
     def __bool__(self) -> bool:
         return bool(self.text or self.reasoning or self.tool_calls or self.finish_reason or self.tokens)
@@ -77,6 +78,7 @@ class Choice:
     """One of the answers to a request, complete or so far.
 
     ``tool_calls`` has OpenAI's shape: ``{"id", "type", "function": {"name", "arguments"}}``, the arguments as JSON.
+    ``token_ids`` is empty unless ``return_token_ids`` was asked for.
     """
 
     text: str = ""
@@ -84,12 +86,14 @@ class Choice:
     reasoning: str = ""
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     tokens: list[Token] = field(default_factory=list)
+    token_ids: list[int] = field(default_factory=list)
 
     def add(self, delta: Delta) -> None:
         """Append a piece."""
         self.text += delta.text
         self.reasoning += delta.reasoning
         self.tokens += delta.tokens
+        self.token_ids += delta.token_ids
         self.finish_reason = delta.finish_reason or self.finish_reason
         for place, piece in enumerate(delta.tool_calls):
             self._add_tool_call(piece.get("index", place), piece)
@@ -258,6 +262,7 @@ def _delta(choice: Mapping[str, Any]) -> Delta:
         reasoning=message.get("reasoning") or message.get("reasoning_content") or "",
         tool_calls=message.get("tool_calls") or (),
         tokens=tuple(_tokens(choice.get("logprobs") or {})),
+        token_ids=choice.get("token_ids") or (),
     )
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NoReturn
 
 from oaikit import status_card
-from oaikit._loop import LoopThread
-from oaikit.backend import Backend, parse_answer
+from oaikit.backend import Backend, Stream, parse_answer, prepared
 from oaikit.engine import _child, metrics
 from oaikit.engine.call import Message, http_scope
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, EngineStatus
+from oaikit.errors import EngineError
+from oaikit.sampling import Endpoint
 
 
 class Engine(Backend):
@@ -32,12 +34,32 @@ class Engine(Backend):
 
     def __init__(self, model: str, **engine_args: Any) -> None:
         _child.refuse_to_begin_anew()
-        self._host = EngineHost()
+        self._pid, self._own_host = os.getpid(), EngineHost()
         try:
             self._host.load(EngineSpec(model, options=engine_args)).result()
         except BaseException:  # an interrupt too: nothing must be left running
-            self._host.close()
+            self.close()
             raise
+
+    @property
+    def _host(self) -> EngineHost:
+        """The engine's host.
+
+        Raises:
+            EngineError: This is a forked process, and the engine is its parent's.
+        """
+        if os.getpid() != self._pid:
+            raise EngineError(
+                f"this engine runs in process {self._pid}, of which this one ({os.getpid()}) is a fork; only that one "
+                "can use it: ask there, or connect to a server with ok.connect()"
+            )
+        return self._own_host
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "an Engine can't be copied or sent to another process; ask in this one, or connect to a server there with "
+            "ok.connect()"
+        )
 
     @property
     def model(self) -> str:
@@ -58,11 +80,15 @@ class Engine(Backend):
         return status_card.bundle("Engine", {**self.status().as_dict(), **after}, rate)
 
     def __repr__(self) -> str:
-        return f"Engine({self.status().model!r})"
+        return f"Engine({self._own_host.status().model!r})"
 
     def close(self) -> None:
-        """Stop the engine and free the device. Requests in flight end with an error."""
-        self._host.close()
+        """Stop the engine and free the device. Requests in flight end with an error.
+
+        In a forked process it does nothing: the engine is its parent's.
+        """
+        if os.getpid() == self._pid:
+            self._own_host.close()
 
     def __enter__(self) -> Engine:
         return self
@@ -70,33 +96,30 @@ class Engine(Backend):
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    @property
-    def _loop(self) -> LoopThread:
-        return self._host.loop
+    def request(self, endpoint: Endpoint, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
+        del abort  # a name for others to end it by: nobody else can reach this engine
+        sent = prepared(body)
+        streamed = bool(sent.get("stream"))
+        return Stream(lambda: self._events(endpoint, sent), self._host.loop, streamed=streamed)
 
-    async def _events(
-        self, path: str, body: dict[str, Any], abort: str | None = None
-    ) -> AsyncIterator[dict[str, Any]]:
-        body.setdefault("model", self.model)
+    async def _events(self, endpoint: Endpoint, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        body = {**body, "model": body.get("model") or self.model}
         messages: asyncio.Queue[Message] = asyncio.Queue()
-        scope = http_scope("POST", f"/v1/{path}", b"", [(b"content-type", b"application/json")])
+        scope = http_scope("POST", f"/v1/{endpoint}", b"", [(b"content-type", b"application/json")])
         call = self._host.open(scope, json.dumps(body).encode(), messages.put)
         try:
             start = await messages.get()
             content_type = dict(start["headers"]).get(b"content-type", b"").decode()
-            async for event in parse_answer(start["status"], content_type, _lines(messages)):
+            async for event in parse_answer(start["status"], content_type, _body(messages)):
                 yield event
         finally:
             call.disconnect()
 
 
-async def _lines(messages: asyncio.Queue[Message]) -> AsyncIterator[str]:
-    """The lines of an ASGI response's body, as they arrive."""
-    rest, more = b"", True
+async def _body(messages: asyncio.Queue[Message]) -> AsyncIterator[bytes]:
+    """An ASGI response's body, as it arrives."""
+    more = True
     while more:
         message = await messages.get()
         more = message.get("more_body", False)
-        *lines, rest = (rest + message.get("body", b"")).split(b"\n")
-        for line in lines:
-            yield line.decode()
-    yield rest.decode()
+        yield message.get("body", b"")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 import uuid
@@ -19,13 +18,12 @@ from oaikit.backend import Backend, json_or_text, parse_answer
 from oaikit.connection import Connection
 from oaikit.errors import (
     EngineError,
-    NotFoundError,
     OAIKitError,
     ServerNotFoundError,
     from_body,
 )
 from oaikit.experiments.keys import digest
-from oaikit.reply import Reply
+from oaikit.reply import Choice, Reply
 from oaikit.sampling import Endpoint
 
 if TYPE_CHECKING:
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 
 _CONNECT_S: Final = 10.0
 _EVENTS: Final = "text/event-stream"
-_LINE: Final = 2**20  # bytes of an event: one with many log-probabilities is long
 # Rendered and hashed, it tells the chat template and the tokenizer apart from others.
 _PROBE: Final = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
 
@@ -117,11 +114,7 @@ class _BackendTarget(Target):
         )
 
     async def ask(self, endpoint: Endpoint, body: dict[str, Any]) -> Answer:
-        return await asyncio.wrap_future(self._llm._loop.submit(self._collect(endpoint, body)))
-
-    async def _collect(self, endpoint: Endpoint, body: dict[str, Any]) -> Answer:
-        events = self._llm._events(endpoint, body)
-        return await _read(events, time.perf_counter(), streamed=bool(body.get("stream")))
+        return _answer(await self._llm.request(endpoint, {"stream": False, **body}).await_())
 
     async def alive(self) -> bool:
         return True  # it is in this process; what it answers tells the rest
@@ -141,13 +134,9 @@ class _HTTPTarget(Target):
 
     async def open(self) -> Facts:
         listed = await self._models()
-        names = [str(each.get("id")) for each in listed]
-        chosen = self._llm._model or (names[0] if names else None)
-        if chosen is None:
-            raise NotFoundError(f"{self._llm.url} lists no model: load one first")
-        self._model = chosen
+        self._model = chosen = await self._llm.amodel()
         entry: Mapping[str, Any] = next((each for each in listed if each.get("id") == chosen), {})
-        status = await self._get("api/status") if self._llm.url.endswith("oaikit/v1") else {}
+        status = await self._get("api/status") if self._llm.is_oaikit else {}
         told = {key: value for key, value in status.items() if key not in _PASSING and _is_plain(value)}
         identity = {"model": status.get("model") or entry.get("root") or chosen}
         if fingerprint := await self._fingerprint():
@@ -174,7 +163,7 @@ class _HTTPTarget(Target):
                     return await _read_whole(status, headers, text, began)
             async with self._opened().post(f"{self._llm.url}/{endpoint}", json=body) as response:
                 if response.status < 400 and response.content_type == _EVENTS:
-                    events = parse_answer(response.status, response.content_type, _lines(response))
+                    events = parse_answer(response.status, _EVENTS, response.content.iter_any())
                     return await _read(events, began, streamed=True)
                 text = await response.text(errors="replace")
                 return await _read_whole(response.status, response.headers, text, began)
@@ -204,7 +193,7 @@ class _HTTPTarget(Target):
                 from oaikit.experiments.http1 import Connections
             except ImportError as exc:
                 raise missing("a sweep needs aiohttp", "experiments") from exc
-            headers = {"Authorization": f"Bearer {self._llm._api_key}", "User-Agent": "oaikit"}
+            headers = {"Authorization": self._llm.authorization, "User-Agent": "oaikit"}
             proxy = _proxy(self._llm.url)
             if proxy is None and self._llm.url.startswith("http:"):
                 self._connections = Connections(self._llm.url, headers, _CONNECT_S)
@@ -214,7 +203,6 @@ class _HTTPTarget(Target):
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=self._timeout_s),
                 json_serialize=_compact,
-                read_bufsize=_LINE,
                 proxy=proxy,
             )
         return self._session
@@ -282,14 +270,14 @@ def _proxy(url: str) -> str | None:
 async def _read_whole(status: int, headers: Mapping[str, str], text: str, began: float) -> Answer:
     if status >= 400:
         raise _refusal(status, headers, text)
-    if headers.get("content-type", "").startswith(_EVENTS):  # some servers stream unasked
-        return await _read(parse_answer(status, _EVENTS, _split(text)), began, streamed=False)
+    if headers.get("content-type", "").lower().startswith(_EVENTS):  # some servers stream unasked
+        return await _read(parse_answer(status, _EVENTS, _whole(text)), began, streamed=False)
     told = json_or_text(text)
     if not isinstance(told, dict):
         raise EngineError(f"the answer is no JSON object: {str(told)[:80]}")
-    collected = _Collected(began, streamed=False)
-    collected.add(told)
-    return collected.answer()
+    reply = Reply()
+    reply.add(told, time.perf_counter() - began, streamed=False)
+    return _answer(reply)
 
 
 def _refusal(status: int, headers: Mapping[str, str], text: str) -> OAIKitError:
@@ -301,47 +289,27 @@ def _refusal(status: int, headers: Mapping[str, str], text: str) -> OAIKitError:
     return error
 
 
-async def _split(text: str) -> AsyncIterator[str]:
-    for line in text.split("\n"):
-        yield line.rstrip("\r")
-
-
-async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
-    async for line in response.content:
-        yield line.decode(errors="replace").rstrip("\r\n")
+async def _whole(text: str) -> AsyncIterator[bytes]:
+    yield text.encode()
 
 
 async def _read(events: AsyncIterator[dict[str, Any]], began: float, *, streamed: bool) -> Answer:
-    collected = _Collected(began, streamed=streamed)
+    """The answer to a request that was sent at a time of ``time.perf_counter``."""
+    reply = Reply()
     async for event in events:
-        collected.add(event)
-    return collected.answer()
+        reply.add(event, time.perf_counter() - began, streamed=streamed)
+    return _answer(reply)
 
 
-class _Collected:
-    """An answer as it comes, asked at a time of ``time.perf_counter``."""
-
-    def __init__(self, began: float, *, streamed: bool) -> None:
-        self._began, self._streamed = began, streamed
-        self._reply, self._counts = Reply(), dict[int, int]()
-
-    def add(self, event: Mapping[str, Any]) -> None:
-        self._reply.add(event, time.perf_counter() - self._began, streamed=self._streamed)
-        for choice in event.get("choices") or ():
-            if (ids := choice.get("token_ids")) is not None:
-                index = choice.get("index") or 0
-                self._counts[index] = self._counts.get(index, 0) + len(ids)
-
-    def answer(self) -> Answer:
-        reply = self._reply
-        return Answer(reply, [_count(reply, index, self._counts) for index in range(len(reply.choices))])
+def _answer(reply: Reply) -> Answer:
+    return Answer(reply, [_token_count(reply, choice) for choice in reply.choices])
 
 
-def _count(reply: Reply, index: int, counts: Mapping[int, int]) -> int | None:
+def _token_count(reply: Reply, choice: Choice) -> int | None:
     """The tokens of a choice; None where only the sum of all choices is known."""
-    if len(reply.choices) == 1:
-        return reply.usage.completion_tokens or counts.get(index)
-    return counts.get(index) or len(reply.choices[index].tokens) or None
+    if len(reply.choices) == 1 and reply.usage.completion_tokens:
+        return reply.usage.completion_tokens
+    return len(choice.token_ids) or len(choice.tokens) or None
 
 
 _compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from oaikit._body import EXTRA, checked_options
 from oaikit.backend import Backend
 from oaikit.connection import connect
 from oaikit.conversation import Conversation
 from oaikit.errors import InvalidRequestError
 from oaikit.reply import Reply
-from oaikit.sampling import UNSET, Unset
+from oaikit.sampling import CHAT, UNSET, Unset
 from oaikit.widgets.chat_view import ChatView
 from oaikit.widgets.functions import Functions
 from oaikit.widgets.history import History
@@ -44,6 +45,7 @@ class Chat:
         model: the model that is asked; None: the backend's own.
         send_reasoning: whether the model is sent back what it thought before earlier answers.
         max_rounds: the most rounds of tool calls in one turn; after them the model has to answer.
+        extra_body: parameters of other servers than oaikit's, sent unchecked with every request.
         sampling: sampling parameters by vLLM's names, such as ``temperature=0.2``. What is left out can be set in the
             widget; without max_tokens an answer may fill what is left of the context.
 
@@ -63,6 +65,7 @@ class Chat:
         model: str | None = None,
         send_reasoning: bool = False,
         max_rounds: int = 8,
+        extra_body: Mapping[str, Any] | None = None,
         **sampling: Any,
     ) -> None:
         if approve not in ("ask", "always"):
@@ -78,6 +81,7 @@ class Chat:
             "model": model,
             "reasoning": send_reasoning,
             "most_rounds": max_rounds,
+            "extra": checked_options(CHAT, {EXTRA: extra_body}),
         }
         self._session: Session = self._run(self.widget.begin(llm, Conversation(system or None), options))
 

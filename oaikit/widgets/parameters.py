@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Final
 
+from oaikit._body import unknown_parameter
 from oaikit.errors import InvalidRequestError
 from oaikit.sampling import (
     CHAT,
@@ -52,8 +53,10 @@ class Parameters(MutableMapping[str, Any]):
     def change(self, values: Mapping[str, Any]) -> None:
         """Set several at once, which is checked when all are set."""
         for name in values:
+            if name not in parameters(CHAT):
+                raise unknown_parameter(CHAT, name, PARAMETERS)
             if name not in PARAMETERS:
-                raise InvalidRequestError(f"a chat has no parameter {name!r}", param=name)
+                raise InvalidRequestError(f"a chat widget has no setting for {name!r}", param=name)
         merged = {name: value for name, value in {**self._values, **values}.items() if value is not None}
         self._values = _checked(merged, Limits(logprobs=self._logprobs))
 

@@ -57,7 +57,8 @@ class Session:
     Parameters: the model's backend, the document, the functions that the model may call and whether they are called
     without asking, the sampling parameters, the history (None: nothing is kept), whether the model is sent back what
     it thought, the most rounds of tool calls, and what is called when the state has settled: the
-    end of a turn. ``kernel`` is the id of this process as a kernel, None if it is none.
+    end of a turn. ``kernel`` is the id of this process as a kernel, None if it is none. ``extra`` is sent too,
+    unchecked.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Session:
         model: str | None = None,
         save: Callable[[], object] = lambda: None,
         kernel: str | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.llm, self.document, self.params = llm, document, params
         self.mirror = Mirror(document, conversation)
@@ -88,7 +90,7 @@ class Session:
         self._work: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None  # so that it is not collected
         self._reasoning, self._most_rounds = reasoning, most_rounds
-        self._save, self._kernel = save, kernel
+        self._save, self._kernel, self._extra = save, kernel, dict(extra or {})
         self._status: dict[str, Any] | None = None
         document.set(["params"], dict(params))
         document.set(["model"], model or "")
@@ -149,7 +151,7 @@ class Session:
             with suppress(OAIKitError):  # the request will say what is wrong
                 await self.look()
         of_model = (self._status or {}).get("generation_config") or {}
-        return self.params.body(context=self.mirror.size, of_model=of_model)
+        return self.params.body(context=self.mirror.size, of_model=of_model) | self._extra
 
     # -- turns -----------------------------------------------------------------------------------------------------
 

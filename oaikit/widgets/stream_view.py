@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from oaikit._body import chat_body, completion_body
 from oaikit.backend import Backend
 from oaikit.connection import connect
 from oaikit.errors import InvalidRequestError
@@ -56,7 +57,8 @@ def stream(
         A `Reply`, or a list of them for a list.
 
     Raises:
-        InvalidRequestError: there is nothing to ask, or there are not as many models, prompts and labels.
+        InvalidRequestError: there is nothing to ask, there are not as many models, prompts and labels, or there is no
+            such parameter.
         OAIKitError: what went wrong with a request, once all have ended.
     """
     several, prompts = _several(prompt, completion=completion)
@@ -117,24 +119,22 @@ def asked_of(
     llm: Backend, prompt: Any, *, completion: bool = False, label: str = "", **sampling: Any
 ) -> Asked:
     """What a model is asked: a user's message, OpenAI messages, or a text to go on with; see `stream`."""
+    endpoint: Endpoint = COMPLETIONS if completion else CHAT
+    body = completion_body(prompt, sampling) if completion else chat_body(prompt, sampling)
     context = status_of(llm).get("max_model_len")
-    return Asked(llm, *_request(prompt, completion, sampling, context), label=label, prompt=_shown(prompt))
+    return Asked(llm, endpoint, _completed(endpoint, body, context), label=label, prompt=_shown(prompt))
 
 
-def _request(
-    prompt: Any, completion: bool, sampling: Mapping[str, Any], context: int | None
-) -> tuple[Endpoint, dict[str, Any]]:
-    body = dict(sampling)
+def _completed(endpoint: Endpoint, body: dict[str, Any], context: int | None) -> dict[str, Any]:
+    """The body with what a display asks for besides: room for the answer, and the alternatives to each token."""
     if context is not None and not {"max_tokens", "max_completion_tokens"} & set(body):
         body["max_tokens"] = context  # the server cuts it to what is left
-    if completion:
+    if endpoint == COMPLETIONS:
         if body.get("logprobs") is True:
             body["logprobs"] = ALTERNATIVES
-        return COMPLETIONS, {"prompt": prompt, **body}
-    if body.get("logprobs"):
+    elif body.get("logprobs"):
         body.setdefault("top_logprobs", ALTERNATIVES)
-    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-    return CHAT, {"messages": messages, **body}
+    return body
 
 
 def _shown(prompt: Any) -> str:
@@ -191,7 +191,7 @@ def _show_in_notebook(
 
 def _print(asked: Sequence[Asked], wait: bool, begun: Callable[[list[Reply]], object]) -> list[Reply]:
     """Print the answers one after the other; all are asked for at once."""
-    streams = [each.llm._ask(each.endpoint, dict(each.body)) for each in asked]
+    streams = [each.llm.request(each.endpoint, each.body) for each in asked]
     replies = [each.reply for each in streams]
     begun(replies)
     if not wait:

@@ -30,7 +30,7 @@ class StreamWidget(LiveWidget):
         stop = {"tokens": tokens, "kernel": kernel_id()}
         super().__init__("stream", {"id": self.id, "columns": [_empty(each) for each in asked], "stop": stop})
         self._streams = [
-            each.llm._ask(each.endpoint, dict(each.body), abort=token)
+            each.llm.request(each.endpoint, each.body, abort=token)
             for each, token in zip(asked, tokens, strict=True)
         ]
         self.replies = [stream.reply for stream in self._streams]

@@ -145,7 +145,8 @@ class Turn:
         self.began.set()
 
     def _new_answer(self) -> Answer:
-        if _is_ours(self._asking.llm):
+        llm = self._asking.llm
+        if isinstance(llm, Connection) and llm.is_oaikit:  # another server cannot be told to end a request
             self._token = uuid.uuid4().hex
             self._mirror.document.set(["stop", "tokens"], [self._token])
         answer = Answer(
@@ -177,7 +178,7 @@ class Turn:
     async def _receive(self, answer: Answer, round: int, body: Mapping[str, Any]) -> None:
         try:
             asked = {**await self._asking.body(round), **body}
-            stream = self._asking.llm._ask(CHAT, asked, abort=self._token)
+            stream = self._asking.llm.request(CHAT, asked, abort=self._token)
             self.reply, self.streaming = stream.reply, True
             self.began.set()
             async for delta in stream:
@@ -247,11 +248,6 @@ class Turn:
         self._keep()
 
 
-def _is_ours(llm: Backend) -> bool:
-    """Whether it is a server of oaikit's, which can be told to end a request; of another the kernel lets go."""
-    return isinstance(llm, Connection) and llm.url.endswith("oaikit/v1")
-
-
 def is_vllm(llm: Backend) -> bool:
-    """Whether it is known to be vLLM: an engine of oaikit's, here or behind a server of its."""
-    return _is_ours(llm) or not isinstance(llm, Connection)
+    """Whether it is known to be vLLM: an engine in this process, or behind a server of oaikit."""
+    return not isinstance(llm, Connection) or llm.is_oaikit

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import json
 import os
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 import oaikit as ok
-from oaikit.errors import EngineArgumentError, EngineFailedError, InvalidRequestError, NotFoundError
+from oaikit.errors import (
+    EngineArgumentError,
+    EngineError,
+    EngineFailedError,
+    InvalidRequestError,
+    NotFoundError,
+)
 
 # vLLM and what it imports warn of things that are not ours to mend.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -30,6 +39,22 @@ def llm(model: Path) -> Iterator[ok.Engine]:
     # What does not end by itself vLLM kills after seconds, and does not wait for.
     _, left = psutil.wait_procs(processes, timeout=5)
     assert not left
+
+
+def forked(function: Callable[[], list[str]]) -> list[str]:
+    """What a function returns in a forked process, which then ends as a script does, its exit handlers run."""
+    read, write = os.pipe()
+    if not (pid := os.fork()):
+        try:
+            os.write(write, json.dumps(function()).encode())
+            atexit._run_exitfuncs()
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as said:
+        returned: list[str] = json.load(said)
+    os.waitpid(pid, 0)
+    return returned
 
 
 def test_it_answers(llm: ok.Engine) -> None:
@@ -66,6 +91,29 @@ def test_a_stream_left_early_is_aborted(llm: ok.Engine) -> None:
     with llm.stream("Hello", max_tokens=1000) as stream:
         next(iter(stream))
     assert llm.chat("Hello", max_tokens=2).text
+
+
+def test_a_forked_process_leaves_the_engine_to_its_parent(llm: ok.Engine) -> None:
+    def use() -> list[str]:
+        said = [repr(llm)]
+        for call in (lambda: llm.chat("Hello"), llm.status, lambda: llm.model, lambda: llm.stream("Hello")):
+            try:
+                call()
+            except EngineError as exc:
+                said.append(str(exc))
+        llm.close()
+        return said
+
+    own, *refused = forked(use)
+    assert own == repr(llm)
+    assert len(refused) == 4
+    assert all(f"runs in process {os.getpid()}" in each for each in refused)
+    assert llm.complete("The", max_tokens=2).usage.completion_tokens == 2
+
+
+def test_an_engine_is_not_sent_to_another_process(llm: ok.Engine) -> None:
+    with pytest.raises(TypeError, match=r"ok\.connect"):
+        pickle.dumps(llm)
 
 
 def test_bad_requests_are_told_apart(llm: ok.Engine) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 import pytest
 
 import oaikit as ok
-from oaikit._loop import LoopThread
-from oaikit.backend import Backend
+from oaikit.backend import Backend, Stream
 from oaikit.connection import Connection
 from oaikit.experiments.accessor import register
 from oaikit.experiments.oneoff import compare
@@ -20,6 +19,7 @@ from oaikit.experiments.scoring import contains, judge, regex
 from oaikit.experiments.space import grid, named
 from oaikit.experiments.store import Store
 from oaikit.experiments.sweep import Sweep
+from oaikit.sampling import Endpoint
 from tests.harness import SERVED, Server, kernel, printed
 
 DATA = pd.DataFrame({"question": ["Hello", "Where is the river?", "Who sings?"], "answer": ["a", "river", 7]})
@@ -34,7 +34,7 @@ def llm(server: Server) -> Iterator[Connection]:
 
 
 class OfAnotherKind(Backend):
-    """A backend that is no `Connection`, as an Engine is none."""
+    """A backend that is not a `Connection`, as an Engine is not."""
 
     def __init__(self, llm: Connection) -> None:
         self._llm = llm
@@ -43,14 +43,8 @@ class OfAnotherKind(Backend):
     def model(self) -> str:
         return self._llm.model
 
-    @property
-    def _loop(self) -> LoopThread:
-        return self._llm._loop
-
-    def _events(
-        self, path: str, body: dict[str, Any], abort: str | None = None
-    ) -> AsyncIterator[dict[str, Any]]:
-        return self._llm._events(path, body, abort)
+    def request(self, endpoint: Endpoint, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
+        return self._llm.request(endpoint, body, abort=abort)
 
 
 def test_a_sweep_becomes_a_table(llm: Connection) -> None:

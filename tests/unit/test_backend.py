@@ -215,6 +215,16 @@ def test_streamed_tool_calls():
     assert (reply.text, reply.finish_reason) == ("", "tool_calls")
 
 
+def test_token_ids_of_each_choice():
+    """They come with ``return_token_ids``, also in pieces that have no text yet."""
+    chunks = [chat_chunk({"content": "x"}), chat_chunk({"content": ""}), chat_chunk({"content": "é"}, 1)]
+    for chunk, ids in zip(chunks, ([5], [6, 7], [8]), strict=True):
+        chunk["choices"][0]["token_ids"] = ids
+    reply, deltas = reply_of(chunks)
+    assert [choice.token_ids for choice in reply.choices] == [[5, 6, 7], [8]]
+    assert [delta.token_ids for delta in deltas] == [[5], [8]]
+
+
 def test_whole_tool_calls():
     calls = [{"id": "call-a", "type": "function", "function": {"name": "now", "arguments": "{}"}}]
     message = {"role": "assistant", "content": None, "tool_calls": calls, "reasoning": "What time is it?"}
@@ -263,14 +273,13 @@ def test_tokens_per_second(reply, rate):
 def parse(status: int, content_type: str, body: str) -> list[dict]:
     """The events of an answer; those before an error are in the error's notes."""
 
-    async def lines():
-        for line in body.split("\n"):
-            yield line
+    async def chunks():
+        yield body.encode()
 
     async def collect() -> list[dict]:
         events = []
         try:
-            async for event in parse_answer(status, content_type, lines()):
+            async for event in parse_answer(status, content_type, chunks()):
                 events.append(event)
         except OAIKitError as exc:
             exc.add_note(f"after {len(events)}")
@@ -286,6 +295,16 @@ SSE = "text/event-stream; charset=utf-8"
 def test_an_event_stream():
     body = ': comment\nevent: x\ndata: {"a": 1}\n\ndata:{"a": 2}\n\ndata: [DONE]\n\n'
     assert parse(200, SSE, body) == [{"a": 1}, {"a": 2}]
+
+
+def test_the_blank_line_after_done_may_be_missing():
+    assert parse(200, SSE, 'data: {"a": 1}\n\ndata: [DONE]') == [{"a": 1}]
+
+
+def test_characters_that_only_python_takes_for_line_ends_stay_in_their_event():
+    text = "a\u2028b\u2029c\u0085d\x7fe"
+    event = json.dumps({"a": text}, ensure_ascii=False)
+    assert parse(200, SSE, f"data: {event}\n\ndata: [DONE]\n\n") == [{"a": text}]
 
 
 def test_a_json_answer():
@@ -390,6 +409,32 @@ def test_async_for_in_another_loop_gives_the_pieces_in_order(loop):
 def test_wait_and_await_give_the_complete_reply(loop):
     assert stream(Producer(texts("a", "b")), loop).wait().text == "ab"
     assert asyncio.run(stream(Producer(texts("a", "b")), loop).await_()).text == "ab"
+
+
+def test_the_events_are_there_as_the_server_sent_them(loop):
+    chunks = texts("a", "b")
+    answer = stream(Producer(chunks), loop)
+    assert list(answer.events()) == chunks
+    assert answer.reply.text == "ab"
+
+    async def read() -> list[dict]:
+        return [event async for event in stream(Producer(chunks), loop).aevents()]
+
+    assert asyncio.run(read()) == chunks
+
+
+def test_an_error_comes_after_the_events_before_it(loop):
+    answer = stream(Producer([FIRST], EngineCrashedError("died")), loop).events()
+    assert next(answer) == FIRST
+    with pytest.raises(EngineCrashedError):
+        next(answer)
+
+
+def test_to_leave_the_events_is_to_abort(loop):
+    producer = Producer(texts("a"), hang=True)
+    for _ in stream(producer, loop).events():
+        break
+    assert producer.was_aborted()
 
 
 def test_the_request_goes_on_while_nobody_reads(loop):

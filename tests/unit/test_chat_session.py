@@ -222,6 +222,22 @@ def test_a_wrong_value_is_refused_and_the_old_one_stays() -> None:
     assert dict(params) == {"logprobs": True, "top_logprobs": 5}
 
 
+def test_a_misspelt_parameter_and_one_that_a_chat_sets_itself() -> None:
+    with pytest.raises(InvalidRequestError, match=r"no parameter 'temprature'; did you mean temperature\?"):
+        Parameters({"temprature": 1})
+    with pytest.raises(InvalidRequestError, match="a chat widget has no setting for 'stream'"):
+        Parameters({"stream": True})
+
+
+def test_parameters_of_other_servers_are_sent_besides(chat: Callable[..., dict[str, Any]]) -> None:
+    async def work(session: Session) -> None:
+        script = await session.export("python")
+        assert "'mine': [1]" in script
+        assert "'top_k': 2" in script
+
+    chat(work, params=Parameters({"top_k": 1}), extra={"mine": [1], "top_k": 2})
+
+
 def test_what_is_sent_never_leaves_the_length_to_the_server() -> None:
     assert Parameters().body(context=2048, of_model={}) == {"temperature": 0.7, "max_tokens": 2048}
     assert Parameters().body(context=None, of_model={"temperature": 0.6}) == {"temperature": 0.6}

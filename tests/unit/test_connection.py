@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -22,6 +23,9 @@ from oaikit.errors import (
     ServerNotFoundError,
 )
 
+# str.splitlines cuts at the three in the middle; in JSON they may stand unescaped.
+SEPARATED = "one\u2028two\u2029three\u0085four"
+
 
 class Handler(BaseHTTPRequestHandler):
     """One model, ``tiny``, that says "Hello"; the path before ``/v1`` says what goes wrong."""
@@ -41,6 +45,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.startswith("/v2/") and not self.path.startswith("/v2/abc-123/openai/v1/"):
             return self.answer(404, {"error": "endpoint not found"})
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.startswith("/echo"):
+            return self.answer(200, {"asked": asked, "abort": self.headers["X-OAIKit-Abort"]})
         if self.path.startswith("/stopped"):
             error = EngineStoppedError("no model is loaded")
             return self.answer(error.status, error.body(), **error.headers())
@@ -49,8 +55,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.send_header("Connection", "close")  # a Connection keeps its sockets until the process ends
         self.end_headers()
-        choice = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}
-        self.event(json.dumps({"model": asked["model"], "choices": [choice]}))
+        content = SEPARATED if self.path.startswith("/separators") else "Hello"
+        choice = {"index": 0, "delta": {"content": content}, "finish_reason": "stop"}
+        self.event(json.dumps({"model": asked["model"], "choices": [choice]}, ensure_ascii=False))
         if self.path.startswith("/breaks"):
             self.close_connection = True  # in the middle of the body
         else:
@@ -105,6 +112,95 @@ def test_the_first_listed_model_is_asked_by_default(url):
     llm = ok.connect(f"{url}/v1")
     assert llm.models() == ["tiny"]
     assert llm.model == "tiny"
+
+
+def asked(url: str, body: dict, **more) -> dict:
+    """What the server was asked."""
+    (event,) = ok.connect(f"{url}/echo/v1", model="tiny").request("completions", body, **more).events()
+    return event
+
+
+def test_a_request_is_streamed_unless_it_says_otherwise_or_cannot_be(url):
+    streamed = {"stream": True, "stream_options": {"include_usage": True}}
+    assert asked(url, {"prompt": "a"})["asked"] == {"prompt": "a", "model": "tiny", **streamed}
+    assert asked(url, {"prompt": "a", "stream": False})["asked"] == {
+        "prompt": "a",
+        "model": "tiny",
+        "stream": False,
+    }
+    assert "stream" not in asked(url, {"prompt": "a", "best_of": 2})["asked"]
+
+
+def test_a_request_may_name_a_model_and_itself(url):
+    got = asked(url, {"prompt": "a", "model": "other"}, abort="me")
+    assert (got["asked"]["model"], got["abort"]) == ("other", "me")
+
+
+def test_a_request_leaves_its_body_alone(url):
+    body = {"prompt": "a"}
+    asked(url, body)
+    assert body == {"prompt": "a"}
+
+
+def test_numpys_values_and_integer_keys_can_be_sent(url):
+    import numpy as np
+
+    body = {
+        "prompt": np.array([1, 2]),
+        "top_k": np.int64(5),
+        "logit_bias": {np.int64(7): np.float32(-1), 8: 1},
+    }
+    got = asked(url, body)["asked"]
+    assert (got["prompt"], got["top_k"], got["logit_bias"]) == ([1, 2], 5, {"7": -1.0, "8": 1})
+
+
+def test_bytes_in_a_message_are_refused_in_a_sentence(url):
+    with pytest.raises(InvalidRequestError, match="`messages` holds bytes"):
+        ok.connect(f"{url}/v1", model="tiny").chat([{"role": "user", "content": b"Hi"}])
+
+
+@pytest.mark.parametrize("call", ["chat", "complete", "stream", "stream_completion", "astream"])
+def test_a_misspelt_parameter_is_refused_before_anything_is_sent(nowhere, call):
+    with pytest.raises(
+        InvalidRequestError, match=r"no parameter 'temprature'; did you mean temperature\?"
+    ) as caught:
+        getattr(nowhere, call)("Hi", temprature=0.1)
+    assert caught.value.param == "temprature"
+
+
+def test_so_it_is_where_the_answer_is_awaited_or_shown(nowhere):
+    for call in (nowhere.achat, nowhere.acomplete):
+        with pytest.raises(InvalidRequestError, match="did you mean top_k"):
+            asyncio.run(call("Hi", topk=3))
+    with pytest.raises(InvalidRequestError, match="did you mean top_k"):
+        ok.stream("Hi", nowhere, topk=3)
+
+
+def test_a_parameter_of_the_other_kind_of_request_is_refused(nowhere):
+    with pytest.raises(InvalidRequestError, match="'suffix'; it is one of completions"):
+        nowhere.chat("Hi", suffix="x")
+    with pytest.raises(InvalidRequestError, match="'tools'; it is one of chats"):
+        nowhere.complete("Hi", tools=[])
+
+
+def test_parameters_of_other_servers_are_sent_as_extra_body(url):
+    llm = ok.connect(f"{url}/echo/v1", model="tiny")
+    (event,) = llm.stream_completion("Hi", top_k=1, extra_body={"mine": [1], "top_k": 2}).events()
+    assert (event["asked"]["mine"], event["asked"]["top_k"]) == ([1], 2)
+    (event,) = llm.stream("Hi", extra_body=None).events()
+    assert "extra_body" not in event["asked"]
+    with pytest.raises(InvalidRequestError, match="`extra_body` must be a mapping"):
+        llm.chat("Hi", extra_body=["mine"])
+
+
+@pytest.mark.parametrize("messages", [{"role": "user", "content": "Hi"}, b"Hi", 3, None])
+def test_messages_are_a_text_or_a_list(nowhere, messages):
+    with pytest.raises(InvalidRequestError, match="a text or a list of messages"):
+        nowhere.chat(messages)
+
+
+def test_a_text_may_have_unicodes_line_separators(url):
+    assert ok.connect(f"{url}/separators/v1", model="tiny").chat("Hi").text == SEPARATED
 
 
 def test_an_answer_that_breaks_off_is_an_error(url):

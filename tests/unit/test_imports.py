@@ -18,8 +18,10 @@ PACKAGES = {"oaikit": ROOT / "oaikit", "oaikit_server": ROOT / "server_ext" / "o
 LEAVES = {
     "oaikit._distribution",
     "oaikit.errors",
+    "oaikit._json",
     "oaikit._lazy",
     "oaikit._loop",
+    "oaikit._sse",
     "oaikit.progress",
     "oaikit.status_card",
     "oaikit.transcript",
@@ -29,15 +31,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oaikit": set(),  # the public names, imported when they are first used
     **{leaf: set() for leaf in LEAVES},
     "oaikit._distribution": {"oaikit.errors"},
+    "oaikit._json": {"oaikit.errors"},
     "oaikit.settings": set(),
     "oaikit.sampling": set(),
     "oaikit.reply": set(),
-    "oaikit.backend": {"oaikit.reply", "oaikit.sampling"},
+    "oaikit._body": {"oaikit.sampling"},
+    "oaikit.backend": {"oaikit._body", "oaikit.reply", "oaikit.sampling"},
     "oaikit.engine": {*BASE, "oaikit.backend", "oaikit.demo"},
     "oaikit.connection": {*BASE, "oaikit.backend"},
     "oaikit.conversation": set(),
     "oaikit.experiments": {"oaikit.backend", "oaikit.connection", "oaikit.reply", "oaikit.sampling"},
     "oaikit.widgets": {
+        "oaikit._body",
         "oaikit.backend",
         "oaikit.connection",
         "oaikit.conversation",
@@ -238,3 +243,50 @@ def test_import_oaikit_loads_nothing_heavy() -> None:
     loaded = set(run.stdout.split())
     assert "oaikit" in loaded
     assert loaded & {"vllm", "torch", "transformers", "pandas", "ipywidgets", "anywidget", "openai"} == set()
+
+
+# -- private names -----------------------------------------------------------------------------------------------------
+
+BACKENDS = ("oaikit.backend", "oaikit.connection", "oaikit.engine.engine")
+
+
+def own_names(source: str) -> set[str]:
+    """The private names that the classes of a module give their objects."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for part in ast.walk(node):
+            if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
+                found.add(part.name)
+            elif isinstance(part, ast.Attribute) and is_self(part.value) and isinstance(part.ctx, ast.Store):
+                found.add(part.attr)
+    return {name for name in found if name.startswith("_") and not name.endswith("_")}
+
+
+def reached_into(source: str, private: set[str]) -> list[int]:
+    """Lines on which a private name is taken from an object other than the code's own."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute) and node.attr in private and not is_self(node.value)
+    ]
+
+
+def is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+PRIVATE = set[str]().union(*(own_names(MODULES[module].read_text()) for module in BACKENDS))
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_nobody_reaches_into_a_backend(module: str) -> None:
+    """Whatever a backend is asked for goes through `Backend.request` and its other public names."""
+    assert {"_events", "_api_key", "_host", "_client"} <= PRIVATE
+    assert reached_into(MODULES[module].read_text(), PRIVATE) == []
+
+
+@pytest.mark.parametrize("source", ["llm._events('x')", "self._llm._client.get(1)", "a.llm._host"])
+def test_the_check_sees_a_private_name(source: str) -> None:
+    assert reached_into(source, PRIVATE) == [1]

@@ -70,7 +70,7 @@ class Answer:
         reply, error = Reply(), None
         async with places:
             if not self._stopped:
-                self._stream = llm._ask(endpoint, dict(self.asked.body), abort=self.token)
+                self._stream = llm.request(endpoint, self.asked.body, abort=self.token)
                 reply, error = self._stream.reply, await self._receive(self._stream)
         stopped = self._stopped or reply.cancelled or getattr(error, "code", None) == "request_aborted"
         said = None if stopped else error

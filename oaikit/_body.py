@@ -1,0 +1,84 @@
+"""The bodies of requests, from the arguments of calls. A misspelt parameter is refused before anything is sent."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from oaikit.errors import InvalidRequestError
+from oaikit.sampling import CHAT, COMPLETIONS, Endpoint, parameters
+
+Messages = str | Sequence[Mapping[str, Any]]
+Prompt = str | Sequence[int]
+
+EXTRA: Final = "extra_body"
+"""The argument for parameters that only some other server has. OpenAI's client has the same name for it."""
+
+_KINDS: Final[dict[Endpoint, str]] = {CHAT: "chats", COMPLETIONS: "completions"}
+
+
+def chat_body(messages: Messages, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a chat.
+
+    Args:
+        messages: A user's message, or OpenAI messages.
+        options: Sampling parameters by name, and ``extra_body``: parameters that are sent unchecked.
+
+    Raises:
+        InvalidRequestError: A name is unknown, or the messages are not a list.
+    """
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    elif isinstance(messages, Mapping | bytes) or not hasattr(messages, "__iter__"):
+        raise InvalidRequestError(
+            f"`messages` must be a text or a list of messages, not {type(messages).__name__}",
+            param="messages",
+        )
+    return {"messages": list(messages), **checked_options(CHAT, options)}
+
+
+def completion_body(prompt: Prompt, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a completion: a text or token ids to continue. See `chat_body`."""
+    return {"prompt": prompt, **checked_options(COMPLETIONS, options)}
+
+
+def checked_options(endpoint: Endpoint, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a call as they are sent, those of ``extra_body`` among them, which win.
+
+    Raises:
+        InvalidRequestError: A name is unknown, or ``extra_body`` is not a mapping.
+    """
+    known = parameters(endpoint)
+    for name in options:
+        if name not in known and name != EXTRA:
+            raise unknown_parameter(endpoint, name)
+    sent = dict(options)
+    extra = sent.pop(EXTRA, None)
+    if extra is not None and not isinstance(extra, Mapping):
+        raise InvalidRequestError(
+            f"`{EXTRA}` must be a mapping of names to values, not {type(extra).__name__}", param=EXTRA
+        )
+    return sent | dict(extra or {})
+
+
+def unknown_parameter(
+    endpoint: Endpoint, name: str, known: Collection[str] | None = None
+) -> InvalidRequestError:
+    """The error for a name that is not a parameter's, with what may have been meant.
+
+    Args:
+        endpoint: Where the request goes.
+        name: What was given.
+        known: The names that can be given; by default the endpoint's parameters.
+    """
+    other: Endpoint = COMPLETIONS if endpoint == CHAT else CHAT
+    near = difflib.get_close_matches(name, parameters(endpoint) if known is None else known, n=1)
+    if known is None and name in parameters(other):
+        hint = f"; it is one of {_KINDS[other]}"
+    else:
+        hint = f"; did you mean {near[0]}?" if near else ""
+    return InvalidRequestError(
+        f"{_KINDS[endpoint]} have no parameter {name!r}{hint} ({EXTRA}={{…}} is for parameters of other servers)",
+        param=name,
+    )
