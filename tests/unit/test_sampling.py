@@ -49,7 +49,14 @@ CASES: dict[str | tuple[str, str], tuple[list[Any], list[Any]]] = {
         [
             [{"role": "user", "content": "x"}],
             [{"role": "user", "content": [{"type": "text", "text": "x"}, "y"], "name": "ada"}],
-            [{"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "f"}}]}],
+            [
+                {
+                    "role": "assistant",
+                    "tool_calls": [
+                        {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+                    ],
+                }
+            ],
             [{"role": "tool", "content": "3", "tool_call_id": "1"}],
             [{"role": "developer"}, {"role": "user", "content": "", "own": {"a": 1}}],
         ],
