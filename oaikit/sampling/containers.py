@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from oaikit.sampling.scan import MAX_DEPTH
 from oaikit.sampling.types import Bounds, Integer, Schema, Type, refuse, shown, sizes, within
 
 
@@ -45,11 +46,16 @@ def _all_within(values: Sequence[Any], bounds: Bounds) -> bool:
 
 @dataclass(frozen=True)
 class Object(Type):
-    """A JSON object with fields of known types; ``others`` says whether it may have more of them."""
+    """A JSON object with fields of known types.
+
+    ``others`` says whether it may have more of them. With ``drops_nulls`` a field that is null counts as left out, at
+    every depth of the fields that are not known.
+    """
 
     fields: Mapping[str, Type] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     others: bool = True
+    drops_nulls: bool = False
 
     def words(self, *, many: bool = False) -> str:
         names = " and ".join(f"`{name}`" for name in self.required)
@@ -61,6 +67,8 @@ class Object(Type):
     def check(self, value: Any, path: str) -> Any:
         if not isinstance(value, dict):
             self.fail(value, path)
+        if self.drops_nulls:
+            value = {name: inner for name, inner in value.items() if inner is not None}
         for name in self.required:
             if name not in value:
                 refuse(path, f"`{path}.{name}` is missing: it must be {self.fields[name].words()}")
@@ -71,7 +79,7 @@ class Object(Type):
             return self.fields[name].check(value, f"{path}.{name}")
         if not self.others:
             refuse(path, f"`{path}` has no field {shown(name)}; it takes {', '.join(self.fields)}")
-        return value
+        return without_nulls(value) if self.drops_nulls else value
 
     def schema(self) -> Schema:
         found: Schema = {"type": "object"}
@@ -80,6 +88,15 @@ class Object(Type):
         if self.required:
             found["required"] = list(self.required)
         return found if self.others else {**found, "additionalProperties": False}
+
+
+def without_nulls(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """A JSON value without the fields of its objects that are null, down to the depth that values may have."""
+    if depth and isinstance(value, dict):
+        return {name: without_nulls(inner, depth - 1) for name, inner in value.items() if inner is not None}
+    if depth and isinstance(value, list):
+        return [without_nulls(inner, depth - 1) for inner in value]
+    return value
 
 
 @dataclass(frozen=True)

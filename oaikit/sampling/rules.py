@@ -6,12 +6,16 @@ vLLM would do silently. The rules see a request with the defaults of the server 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from oaikit.sampling.forms import check_form
 from oaikit.sampling.requests import CHAT, COMPLETIONS, Endpoint, Limits
 from oaikit.sampling.structures import CONSTRAINTS
 from oaikit.sampling.types import refuse
+
+# The parameters of chats and completions that hold forms.
+FORMS: Final = ("response_format", "structured_outputs", "tools")
 
 # vllm/sampling_params.py: _SAMPLING_EPS. Below it vLLM takes the likeliest token.
 GREEDY_BELOW: Final = 1e-5
@@ -62,7 +66,8 @@ def check_count(values: Mapping[str, Any], limits: Limits) -> None:
     for name in ("n", "best_of"):
         if (value := values.get(name) or 1) > limits.n:
             refuse(
-                name, f"`{name}` is {value}, and this server takes at most {limits.n}: send several requests"
+                name,
+                f"`{name}` is {value}, and this server takes at most {limits.n} (max_n): send several requests",
             )
 
 
@@ -71,11 +76,44 @@ def _count(request: Request) -> None:
 
 
 def _prompts(request: Request) -> None:
-    prompt, most = request.prompt, request.limits.prompts
-    if isinstance(prompt, list) and not isinstance(prompt[0], int) and len(prompt) > most:
+    check_prompts("prompt", count_prompts(request.prompt), request.limits)
+
+
+def check_prompts(name: str, count: int, limits: Limits) -> None:
+    """Hold the number of prompts against the server's limit.
+
+    Raises:
+        InvalidRequestError: there are more.
+    """
+    if count > limits.prompts:
         refuse(
-            "prompt",
-            f"`prompt` has {len(prompt)} prompts, and this server takes {most}: send several requests",
+            name,
+            f"`{name}` has {count} prompts, and this server takes at most {limits.prompts} (max_prompts): send several "
+            "requests",
+        )
+
+
+def count_prompts(prompt: Any) -> int:
+    """How many prompts a value of ``prompt`` has: a list of token ids is one."""
+    return len(prompt) if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int) else 1
+
+
+def _sequences(request: Request) -> None:
+    check_sequences(request.answers, request.best_of, count_prompts(request.prompt), request.limits)
+
+
+def check_sequences(n: int, best_of: int | None, prompts: int, limits: Limits) -> None:
+    """Hold the number of answers that the engine is to make for one request against the server's limit.
+
+    Raises:
+        InvalidRequestError: there are more.
+    """
+    name, width = ("best_of", best_of) if best_of and best_of > n else ("n", n)
+    if prompts * width > limits.sequences:
+        refuse(
+            name,
+            f"{prompts} prompts with `{name}` {width} are {prompts * width} answers, and this server makes at most "
+            f"{limits.sequences} for one request (max_sequences): send several requests",
         )
 
 
@@ -103,7 +141,7 @@ def _best_of(request: Request) -> None:
 
 
 def _several(prompt: Any) -> bool:
-    return isinstance(prompt, list) and not isinstance(prompt[0], int) and len(prompt) > 1
+    return count_prompts(prompt) > 1
 
 
 def _greedy(request: Request) -> None:
@@ -198,6 +236,11 @@ def _logprob_token_ids(request: Request) -> None:
         refuse("logprob_token_ids", "`logprob_token_ids` needs tokens that are generated: raise `max_tokens`")
 
 
+def _forms(request: Request) -> None:
+    for name in FORMS:
+        check_form(name, getattr(request, name), request.limits)
+
+
 def _response_format(request: Request) -> None:
     form = request.response_format
     if form["type"] == "text":
@@ -214,7 +257,6 @@ def _response_format(request: Request) -> None:
             "structured_outputs",
             "`structured_outputs` and `response_format` both hold the answer to a form; send one of them",
         )
-    _check_patterns("response_format", form, request.limits)
 
 
 def _structured_outputs(request: Request) -> None:
@@ -231,7 +273,6 @@ def _structured_outputs(request: Request) -> None:
             "structured_outputs",
             "`structured_outputs.json_object` must be true; leave out `structured_outputs` for text",
         )
-    _check_patterns("structured_outputs", form, request.limits)
 
 
 def _banned_tokens(request: Request) -> None:
@@ -241,36 +282,6 @@ def _banned_tokens(request: Request) -> None:
     for name in ("allowed_token_ids", "bad_words"):
         if getattr(request, name) and (form or forced):
             refuse(name, f"`{name}` does not go with an answer that is held to a form; leave it out")
-
-
-# Where a form that output must match has regular expressions: vLLM's own fields, JSON schema, structural tags.
-_PATTERN_FIELDS: Final = frozenset({"pattern", "regex", "whitespace_pattern"})
-
-
-def _check_patterns(param: str, form: Any, limits: Limits) -> None:
-    most = limits.pattern_bytes
-    for pattern in _patterns(form):
-        if len(pattern.encode(errors="replace")) > most:
-            refuse(
-                param,
-                f"a regular expression in `{param}` is longer than {most} bytes, which may take minutes to compile: "
-                "shorten it",
-            )
-
-
-def _patterns(form: Any) -> Iterator[str]:
-    rest = [form]
-    while rest:
-        value = rest.pop()
-        if isinstance(value, list):
-            rest.extend(value)
-        elif isinstance(value, dict):
-            for name, inner in value.items():
-                if name in _PATTERN_FIELDS and isinstance(inner, str):
-                    yield inner
-                elif name == "patternProperties" and isinstance(inner, dict):
-                    yield from inner
-            rest.extend(value.values())
 
 
 def _tools(request: Request) -> None:
@@ -320,6 +331,7 @@ def _generation_prompt(request: Request) -> None:
 _RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = (
     (_count, frozenset({"n", "best_of"})),
     (_prompts, frozenset({"prompt"})),
+    (_sequences, frozenset({"prompt"})),
     (_best_of, frozenset({"best_of"})),
     (_greedy, frozenset({"temperature"})),
     (_beam_search, frozenset({"use_beam_search"})),
@@ -327,6 +339,7 @@ _RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = (
     (_stream_options, frozenset({"stream_options"})),
     (_logprobs, frozenset({"logprobs", "top_logprobs", "prompt_logprobs"})),
     (_logprob_token_ids, frozenset({"logprob_token_ids"})),
+    (_forms, frozenset(FORMS)),
     (_response_format, frozenset({"response_format"})),
     (_structured_outputs, frozenset({"structured_outputs"})),
     (_banned_tokens, frozenset({"allowed_token_ids", "bad_words"})),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from oaikit.sampling.containers import Array, Dictionary, Nullable, Object, OneOf
-from oaikit.sampling.types import INT32_MAX, Boolean, Bounds, Choice, Integer, Number, String, Type
+from oaikit.sampling.messages import MESSAGES as MESSAGES
+from oaikit.sampling.messages import NON_EMPTY as NON_EMPTY
+from oaikit.sampling.messages import optional
+from oaikit.sampling.types import INT32_MAX, Boolean, Bounds, Choice, Integer, Number, String
 
-NON_EMPTY: Final = String(low=1)
 COUNT: Final = Bounds(0, INT32_MAX)
 TOKEN_ID: Final = Integer(COUNT)
 TOKEN_IDS: Final = Array(TOKEN_ID)
@@ -22,38 +24,8 @@ PROMPT: Final = OneOf(
 )
 
 
-def _optional(**fields: Type) -> dict[str, Type]:
-    return {name: Nullable(inner) for name, inner in fields.items()}
-
-
-# What else a message may have differs from model to model, and goes to its chat template; vLLM knows about a dozen
-# kinds of content parts.
-_PART: Final = Object(_optional(type=NON_EMPTY, text=String()))
-_CALL: Final = Object(
-    {
-        "function": Object({"name": NON_EMPTY}, required=("name",)),
-        **_optional(id=String(), type=Choice(("function",))),
-    },
-    required=("function",),
-)
-MESSAGE: Final = Object(
-    {
-        "role": NON_EMPTY,
-        **_optional(
-            content=OneOf((String(), Array(OneOf((_PART, String()))))),
-            name=String(),
-            reasoning=String(),
-            reasoning_content=String(),
-            tool_call_id=String(),
-            tool_calls=Array(_CALL),
-        ),
-    },
-    required=("role",),
-)
-MESSAGES: Final = Array(MESSAGE, low=1)
-
 _FUNCTION: Final = Object(
-    {"name": NON_EMPTY, **_optional(description=String(), parameters=ANY_OBJECT, strict=Boolean())},
+    {"name": NON_EMPTY, **optional(description=String(), parameters=ANY_OBJECT, strict=Boolean())},
     required=("name",),
 )
 TOOLS: Final = Array(
@@ -72,7 +44,7 @@ RESPONSE_FORMAT: Final = Object(
         "type": Choice(("text", "json_object", "json_schema", "structural_tag")),
         "json_schema": Nullable(
             Object(
-                {"name": NON_EMPTY, **_optional(description=String(), schema=ANY_OBJECT, strict=Boolean())},
+                {"name": NON_EMPTY, **optional(description=String(), schema=ANY_OBJECT, strict=Boolean())},
                 required=("name",),
             )
         ),
@@ -83,7 +55,7 @@ RESPONSE_FORMAT: Final = Object(
 # (CVE-2026-55574).
 STRUCTURED_OUTPUTS: Final = Object(
     {
-        **_optional(
+        **optional(
             json=OneOf((NON_EMPTY, ANY_OBJECT)),
             regex=String(),
             choice=Array(String(), low=1),
@@ -100,7 +72,7 @@ STRUCTURED_OUTPUTS: Final = Object(
 # Of these fields a request has exactly one.
 CONSTRAINTS: Final = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")
 
-STREAM_OPTIONS: Final = Object(_optional(include_usage=Boolean(), continuous_usage_stats=Boolean()))
+STREAM_OPTIONS: Final = Object(optional(include_usage=Boolean(), continuous_usage_stats=Boolean()))
 REPETITION_DETECTION: Final = Object(
     {name: Integer(COUNT) for name in ("max_pattern_size", "min_pattern_size", "min_count")}, others=False
 )

@@ -154,7 +154,35 @@ class OAIKit(ExtensionApp):
         Limits.n, min=1, help="The most answers that a request may ask for per prompt, by n or best_of."
     ).tag(config=True)
     max_prompts = Integer(
-        Limits.prompts, min=1, help="The most prompts that one request for completions may have."
+        Limits.prompts,
+        min=1,
+        help="The most prompts of one request for completions, and conversations of one batch.",
+    ).tag(config=True)
+    max_sequences = Integer(
+        Limits.sequences,
+        min=1,
+        help="The most answers of one request: its prompts times n or best_of, whichever is more.",
+    ).tag(config=True)
+    max_inputs = Integer(
+        Limits.inputs, min=1, help="The most texts of one request for embeddings, scores or classes."
+    ).tag(config=True)
+    max_form_size = Integer(
+        Limits.form_size,
+        min=1,
+        help="The most characters of a form that answers are held to (a JSON schema, a grammar, the tools of a "
+        "request), without its descriptions.",
+    ).tag(config=True)
+    max_form_complexity = Integer(
+        Limits.form_complexity,
+        min=1,
+        help="The most repetitions and character classes in the regular expressions and grammars of a form. Bounds "
+        "such as maxLength count too.",
+    ).tag(config=True)
+    max_properties = Integer(
+        Limits.properties, min=1, help="The most properties of one object of a JSON schema."
+    ).tag(config=True)
+    max_pattern_bytes = Integer(
+        Limits.pattern_bytes, min=1, help="The largest regular expression of a form, bytes."
     ).tag(config=True)
     raw_openai_output = Bool(
         True,
@@ -233,7 +261,16 @@ class OAIKit(ExtensionApp):
         from oaikit.sampling import check_defaults
         from oaikit_server.dialect import Policy
 
-        limits = Limits(n=self.max_n, prompts=self.max_prompts)
+        limits = Limits(
+            n=self.max_n,
+            prompts=self.max_prompts,
+            sequences=self.max_sequences,
+            inputs=self.max_inputs,
+            form_size=self.max_form_size,
+            form_complexity=self.max_form_complexity,
+            properties=self.max_properties,
+            pattern_bytes=self.max_pattern_bytes,
+        )
         defaults = self.default_sampling
         try:
             check_defaults({} if defaults == "model" else defaults, limits)

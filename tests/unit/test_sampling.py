@@ -49,7 +49,14 @@ CASES: dict[str | tuple[str, str], tuple[list[Any], list[Any]]] = {
         [
             [{"role": "user", "content": "x"}],
             [{"role": "user", "content": [{"type": "text", "text": "x"}, "y"], "name": "ada"}],
-            [{"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "f"}}]}],
+            [
+                {
+                    "role": "assistant",
+                    "tool_calls": [
+                        {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+                    ],
+                }
+            ],
             [{"role": "tool", "content": "3", "tool_call_id": "1"}],
             [{"role": "developer"}, {"role": "user", "content": "", "own": {"a": 1}}],
         ],
@@ -393,7 +400,7 @@ def test_nesting_has_an_end() -> None:
         (CHAT, "temperature", NAN, "`temperature` must be a number from 0 to 2, not NaN"),
         (CHAT, "top_p", 0, "`top_p` must be a number above 0 and at most 1, not 0"),
         (CHAT, "n", True, "`n` must be an integer of at least 1 (in 32 bits), not true"),
-        (CHAT, "n", 65, "`n` is 65, and this server takes at most 64: send several requests"),
+        (CHAT, "n", 65, "`n` is 65, and this server takes at most 64 (max_n): send several requests"),
         (
             CHAT,
             "stop",

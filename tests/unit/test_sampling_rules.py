@@ -21,6 +21,10 @@ JSON_FORM = {"type": "json_object"}
 # Endpoints, what a request says, and the parameter that is named.
 BROKEN: list[tuple[tuple[Endpoint, ...], dict[str, Any], str]] = [
     (BOTH, {"n": 2, "best_of": 1}, "best_of"),
+    ((COMPLETIONS,), {"prompt": ["a"] * 64, "n": 64}, "n"),
+    ((COMPLETIONS,), {"prompt": ["a"] * 17, "best_of": 64}, "best_of"),
+    ((COMPLETIONS,), {"prompt": [[1]] * 64, "n": 17}, "n"),
+    ((COMPLETIONS,), {"prompt": ["a"] * 65}, "prompt"),
     (BOTH, {"n": 3, "best_of": 2, "use_beam_search": True}, "best_of"),
     (BOTH, {"best_of": 2, "stream": True}, "best_of"),
     (BOTH, {"n": 2, "best_of": 3, "stream": True}, "best_of"),

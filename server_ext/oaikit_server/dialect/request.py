@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from oaikit import sampling
 from oaikit.errors import InvalidRequestError, ModelNotFoundError
 from oaikit.sampling import BOTH, CHAT, COMPLETIONS, UNSET, Endpoint, Limits, Parameter
+from oaikit.sampling.messages import lost_arguments
 from oaikit_server.dialect.candidates import ask_for_candidates, asks_for_logprobs, choose
 
 Source = Literal["request", "trait", "model", "seed default"]
@@ -155,7 +156,7 @@ def resolve(endpoint: Endpoint, body: Mapping[str, Any], policy: Policy | None =
         body=ask_for_candidates(endpoint, sent, candidates) if candidates else sent,
         values=filled.values,
         sources=filled.sources,
-        warnings=tuple(_warnings(endpoint, given, unknown)),
+        warnings=(*_warnings(endpoint, given, unknown), *_lost_arguments(body, given)),
         defaulted_max_tokens=limit if filled.sources.get("max_tokens", "request") != "request" else None,
         candidates=candidates,
         wants_logprobs=asks_for_logprobs(endpoint, given),
@@ -260,6 +261,13 @@ def _warnings(endpoint: Endpoint, given: Mapping[str, Any], unknown: Collection[
                 yield f"{name} was ignored: beam search does not heed it"
     elif given.get("length_penalty", 1) != 1:
         yield "length_penalty was ignored: it is for use_beam_search"
+
+
+def _lost_arguments(body: Mapping[str, Any], given: Mapping[str, Any]) -> Iterable[str]:
+    """Which arguments of earlier tool calls the model is not shown."""
+    lost = lost_arguments(body.get("messages"), given.get("messages"))
+    for place in lost[:_MOST_WARNINGS]:
+        yield f"{place} is not a JSON object and was replaced with an empty one"
 
 
 def _about(name: str, endpoint: Endpoint, finding: str) -> str:

@@ -1,0 +1,128 @@
+"""The types of what a conversation consists of: messages, parts of their content, tool calls.
+
+null means left out in all of them, at every depth: that is how clients dump an answer that they send back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from oaikit.errors import InvalidRequestError
+from oaikit.sampling.containers import Array, Nullable, Object, OneOf
+from oaikit.sampling.scan import check_contents
+from oaikit.sampling.types import Choice, Schema, String, Type
+
+NON_EMPTY: Final = String(low=1)
+
+
+@dataclass(frozen=True)
+class Arguments(Type):
+    """The arguments of a tool call that was made earlier: an object, as such or as JSON text.
+
+    Models write text that is no object. Refusing it would end the conversation for good, because every later request
+    has it too, so the model is shown an empty object instead.
+    """
+
+    def words(self, *, many: bool = False) -> str:
+        return "JSON objects as text" if many else "a JSON object as text"
+
+    def suits(self, value: object) -> bool:
+        return isinstance(value, str | dict)
+
+    def check(self, value: Any, path: str) -> str:
+        if isinstance(value, str):
+            return value if is_json_object(value) else "{}"
+        if not isinstance(value, dict):
+            self.fail(value, path)
+        return json.dumps(value)
+
+    def schema(self) -> Schema:
+        return {"type": ["string", "object"]}
+
+
+def is_json_object(text: str) -> bool:
+    """Whether a text is a JSON object that chat templates can use."""
+    try:
+        value = json.loads(text)
+        if isinstance(value, dict):
+            check_contents("arguments", value)
+            return True
+    except (ValueError, RecursionError, InvalidRequestError):
+        pass
+    return False
+
+
+@dataclass(frozen=True)
+class ToolCall(Object):
+    """A tool call of an assistant's message, completed with what vLLM insists on: an id, a type, arguments."""
+
+    def check(self, value: Any, path: str) -> Any:
+        call = super().check(value, path)
+        call.setdefault("type", "function")
+        if "id" not in call:
+            call["id"] = "_".join(["call", *re.findall(r"\d+", path)])
+        call["function"].setdefault("arguments", "{}")
+        return call
+
+
+def optional(**fields: Type) -> dict[str, Type]:
+    """Fields that may be null."""
+    return {name: Nullable(inner) for name, inner in fields.items()}
+
+
+# What else a message may have differs from model to model, and goes to its chat template; vLLM knows about a dozen
+# kinds of content parts.
+PART: Final = Object(optional(type=NON_EMPTY, text=String()), drops_nulls=True)
+CONTENT: Final = OneOf((String(), Array(OneOf((PART, String())))))
+CALLED_FUNCTION: Final = Object(
+    {"name": NON_EMPTY, **optional(arguments=Arguments())}, required=("name",), drops_nulls=True
+)
+CALL: Final = ToolCall(
+    {"function": CALLED_FUNCTION, **optional(id=String(), type=Choice(("function",)))},
+    required=("function",),
+    drops_nulls=True,
+)
+MESSAGE: Final = Object(
+    {
+        "role": NON_EMPTY,
+        **optional(
+            content=CONTENT,
+            name=String(),
+            reasoning=String(),
+            reasoning_content=String(),
+            tool_call_id=String(),
+            tool_calls=Array(CALL),
+        ),
+    },
+    required=("role",),
+    drops_nulls=True,
+)
+MESSAGES: Final = Array(MESSAGE, low=1)
+
+
+def lost_arguments(given: Any, checked: Any) -> list[str]:
+    """Where in a conversation `Arguments` replaced what was no object.
+
+    Args:
+        given: the messages as the client sent them.
+        checked: the same messages as they were checked.
+
+    Returns:
+        Paths such as ``messages[2].tool_calls[0].function.arguments``.
+    """
+    lost = []
+    for index, message in enumerate(checked if isinstance(checked, list) else ()):
+        if not isinstance(message, dict):
+            continue
+        for number, call in enumerate(message.get("tool_calls") or ()):
+            before = given[index]["tool_calls"][number]["function"].get("arguments")
+            if (
+                call["function"]["arguments"] == "{}"
+                and before
+                and not (before == "{}" or isinstance(before, dict))
+            ):
+                lost.append(f"messages[{index}].tool_calls[{number}].function.arguments")
+    return lost
