@@ -60,9 +60,9 @@ class DirectWriter:
         await self.room()
 
     async def room(self) -> None:
-        """Return when nothing waits for the client to read."""
+        """Return when nothing waits for the client to read. A cancelled waiter does not end the writing."""
         if self._rest is not None:
-            await self._rest
+            await asyncio.wait([self._rest])
 
     def send(self) -> None:
         """Send what has gathered; what does not fit goes out as the client reads."""
@@ -93,6 +93,10 @@ class DirectWriter:
                 raise
 
     def close(self) -> None:
-        """Send nothing more; what tornado holds of the connection stays open."""
+        """Send nothing more. Tornado's own socket for the connection stays open."""
         self._silent = True
-        self._client.close()
+        if self._rest is None:
+            self._client.close()
+        else:  # the loop still watches the socket; its number may be another's as soon as it is closed
+            self._rest.cancel()
+            self._rest.add_done_callback(lambda _: self._client.close())
