@@ -160,12 +160,14 @@ class Call:
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            await self._out(message)
             self._started = True
             self._is_stream = any(
                 name.lower() == b"content-type" and value.startswith(b"text/event-stream")
                 for name, value in message["headers"]
             )
-        elif not message.get("more_body", False):
+            return
+        if not message.get("more_body", False):
             self._complete = True
         await self._out(message)
 

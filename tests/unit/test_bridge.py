@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import re
+import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from oaikit_server.bridge import Bridge
+from oaikit_server.dialect import Answer
+from oaikit_server.direct import DirectWriter
+from oaikit_server.handlers import VLLMHandler
 from tests.unit.bridged import HELLO, Site, unchunked, until, visit
 
 EVENTS = {
@@ -82,3 +93,179 @@ def test_an_aborted_request_of_a_client_that_never_reads_ends(tmp_path: Path) ->
         await until(lambda: site.service.gate.in_flight == 0, 4)
 
     visit(app, run, tmp_path, write_timeout_s=1.5)
+
+
+class Three:
+    """Streams three tokens, or whatever else it is given to say."""
+
+    def __init__(self, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+        self.headers = headers or EVENTS["headers"]
+        self.outcome = "running"
+
+    async def __call__(self, scope, receive, send) -> None:
+        await receive()
+        try:
+            await send({**EVENTS, "headers": self.headers})
+            for _ in range(3):
+                await asyncio.sleep(0.05)  # so that the first is on its way before the second comes
+                await send({"type": "http.response.body", "body": TOKEN, "more_body": True})
+            await send({"type": "http.response.body", "body": b"data: [DONE]\n\n", "more_body": False})
+        finally:
+            self.outcome = "ended"
+
+
+class Fault:
+    """Makes a method fail from its n-th call on, or at that call alone."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, owner: type, name: str, first: int, once: bool) -> None:
+        self._count, self._first, self._once = 0, first, once
+        patch.setattr(owner, name, self._failing(getattr(owner, name)))
+
+    def _failing(self, works: Callable[..., Any]) -> Callable[..., Any]:
+        def method(*args: Any, **kwargs: Any) -> Any:
+            self._count += 1
+            if self._count == self._first or (self._count > self._first and not self._once):
+                raise ValueError("a defect")
+            return works(*args, **kwargs)
+
+        return method
+
+
+async def outcome(site: Site, app: Three) -> bytes:
+    """What the client gets; the handler has left the gate, and the app has been released."""
+    reader, _ = await site.send(STREAM, headers={"Connection": "close"})
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    await until(lambda: site.service.gate.in_flight == 0, 1)
+    await until(lambda: app.outcome == "ended", 2)
+    return answer
+
+
+def is_500(answer: bytes) -> bool:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if b"transfer-encoding: chunked" in head.lower():
+        _, body = unchunked(answer)
+    return head.startswith(b"HTTP/1.1 500 ") and json.loads(body)["error"]["type"] == "server_error"
+
+
+def ends_with_an_error(answer: bytes) -> bool:
+    _, body = unchunked(answer)
+    *_, error, done, _ = body.split(b"\n\n")
+    return done == b"data: [DONE]" and "error" in json.loads(error.removeprefix(b"data: "))
+
+
+def is_cut_off(answer: bytes) -> bool:
+    return not answer.endswith(b"0\r\n\r\n")
+
+
+FAULTS = [
+    (Answer, "take", 1, True, is_500),
+    (Answer, "take", 1, False, is_500),
+    (Answer, "take", 3, True, ends_with_an_error),
+    (Answer, "take", 3, False, ends_with_an_error),
+    (Bridge, "_start", 1, False, is_500),
+    (VLLMHandler, "write", 1, True, ends_with_an_error),
+    (VLLMHandler, "write", 1, False, is_cut_off),
+    (VLLMHandler, "flush", 1, True, is_500),
+    (Bridge, "_direct_writer", 1, True, ends_with_an_error),
+    (DirectWriter, "write", 1, True, ends_with_an_error),
+    (DirectWriter, "write", 1, False, ends_with_an_error),
+    (DirectWriter, "send", 1, True, is_cut_off),
+]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "first", "once", "expected"),
+    FAULTS,
+    ids=[f"{owner.__name__}.{name}-{first}-{once}" for owner, name, first, once, _ in FAULTS],
+)
+def test_a_defect_on_the_way_to_the_client_ends_the_request(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    owner: type,
+    name: str,
+    first: int,
+    once: bool,
+    expected: Callable[[bytes], bool],
+) -> None:
+    app = Three()
+    Fault(monkeypatch, owner, name, first, once)
+
+    async def run(site: Site) -> None:
+        answer = await outcome(site, app)
+        assert expected(answer), answer
+        assert "a defect" in caplog.text
+
+    visit(app, run, tmp_path)
+
+
+def test_the_log_names_the_request_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Three()
+    Fault(monkeypatch, VLLMHandler, "write", 1, True)
+
+    async def run(site: Site) -> None:
+        head = (await outcome(site, app)).partition(b"\r\n\r\n")[0].decode().lower()
+        request_id = re.search(r"x-request-id: (\w+)", head)
+        assert request_id
+        assert request_id[1] in caplog.text
+
+    visit(app, run, tmp_path)
+
+
+def test_a_header_that_cannot_be_sent_is_a_500(tmp_path: Path) -> None:
+    app = Three([*EVENTS["headers"], (b"x-broken", b"a\r\nb")])
+
+    async def run(site: Site) -> None:
+        assert is_500(await outcome(site, app))
+
+    visit(app, run, tmp_path)
+
+
+def test_without_a_free_file_descriptor_streams_go_through_jupyters_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: socket.socket) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    app = Three()
+    monkeypatch.setattr(socket.socket, "dup", full)
+
+    async def run(site: Site) -> None:
+        _, body = unchunked(await outcome(site, app))
+        assert body == TOKEN * 3 + b"data: [DONE]\n\n"
+
+    visit(app, run, tmp_path)
+
+
+def test_a_defect_in_one_stream_leaves_the_others_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Fault(monkeypatch, DirectWriter, "send", 1, True)
+
+    async def run(site: Site) -> None:
+        readers = [(await site.send(STREAM, headers={"Connection": "close"}))[0] for _ in range(8)]
+        async with asyncio.timeout(5):
+            answers = [await reader.read() for reader in readers]
+        assert sum(is_cut_off(answer) for answer in answers) == 1
+        assert (
+            sum(unchunked(answer)[1].count(TOKEN) == 3 for answer in answers if not is_cut_off(answer)) == 7
+        )
+        await until(lambda: site.service.gate.in_flight == 0, 1)
+
+    visit(Three(), run, tmp_path)
+
+
+def test_the_engine_is_released_when_a_client_that_did_not_read_leaves(tmp_path: Path) -> None:
+    app = Endless()
+
+    async def run(site: Site) -> None:
+        _, writer = await site.send(STREAM, headers={"X-OAIKit-Abort": "a" * 16}, window=4096)
+        await has_stalled(app)
+        writer.close()
+        await until(lambda: app.outcome == "http.disconnect", 1)
+        await until(lambda: site.service.gate.in_flight == 0, 1)
+
+    visit(app, run, tmp_path)
