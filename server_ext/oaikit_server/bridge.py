@@ -12,6 +12,7 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tornado.httputil import HTTPServerRequest
@@ -85,6 +86,7 @@ class Bridge:
         self._heard_at = 0.0  # seconds; the engine's loop
         self._keeping_alive: asyncio.Task[None] | None = None  # the engine's loop
         self._flushing: asyncio.Task[None] | None = None
+        self._ends_with_connection = False
         self._call: Call | None = None
         self._request_id = ""
 
@@ -102,6 +104,10 @@ class Bridge:
         except asyncio.CancelledError:
             self._host.disconnect(self._call)
             raise
+        if self._ends_with_connection:
+            with suppress(StreamClosedError):
+                await self._handler.finish()
+            self._stream.close()
 
     def disconnect(self) -> None:
         """The client went away, or does not read: the app aborts the engine's request."""
@@ -189,8 +195,10 @@ class Bridge:
             self._handler.write(b"".join(chunks))
         if not more:
             self._end()  # tornado's finish() sends the rest, with a Content-Length if nothing was sent before
-        elif count:
+        elif chunks or (count and self._answer.is_stream):
             self._flushing = asyncio.create_task(self._flush(count))
+        else:  # the head of an answer that comes whole: tornado can give its length when it has the body
+            self._written += count
 
     def _take_arrived(self) -> tuple[list[bytes], int, bool]:
         """The bytes to write, of how many messages they are, and whether there will be more."""
@@ -220,6 +228,8 @@ class Bridge:
     async def _flush(self, count: int) -> None:
         """Send what tornado has gathered. Nobody awaits this: a failure has to end the request."""
         try:
+            if not self._handler._headers_written and self._handler.request.version == "HTTP/1.0":
+                self._end_with_connection()
             await asyncio.wait_for(self._handler.flush(), self._write_timeout_s)
             if self._answer.is_stream and self._direct is None and self._may_write_direct():
                 self._direct = self._direct_writer()
@@ -237,6 +247,12 @@ class Bridge:
         self._flushing = None
         self._host.loop.call(self._room.set)
         self._write_arrived()
+
+    def _end_with_connection(self) -> None:
+        """HTTP/1.0 has no chunks: only the end of the connection ends an answer whose length is not known before."""
+        self._ends_with_connection = True
+        self._handler.request.headers.pop("Connection", None)  # else tornado would promise to keep it alive
+        self._handler.set_header("Connection", "close")
 
     def _direct_writer(self) -> DirectWriter | None:
         """A writer to this connection; None if the process has no file descriptor left. Tornado does without it."""

@@ -7,7 +7,7 @@ import errno
 import json
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +269,52 @@ def test_the_engine_is_released_when_a_client_that_did_not_read_leaves(tmp_path:
         await until(lambda: site.service.gate.in_flight == 0, 1)
 
     visit(app, run, tmp_path)
+
+
+@pytest.mark.parametrize("connection", ["keep-alive", "close", None])
+def test_a_stream_over_http_1_0_ends_with_the_connection(tmp_path: Path, connection: str | None) -> None:
+    async def run(site: Site) -> None:
+        headers = {"Connection": connection} if connection else {}
+        reader, _ = await site.send(STREAM, version="1.0", headers=headers)
+        async with asyncio.timeout(5):
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        assert body == TOKEN * 3 + b"data: [DONE]\n\n"
+        assert b"connection: close" in head.lower()
+        assert b"keep-alive" not in head.lower()
+        await until(lambda: site.service.gate.in_flight == 0, 1)
+
+    visit(Three(), run, tmp_path)
+
+
+def test_an_answer_of_known_length_keeps_an_http_1_0_connection_alive(tmp_path: Path) -> None:
+    async def run(site: Site) -> None:
+        body = json.dumps(HELLO).encode()
+        reader, writer = await site.send(body, version="1.0", headers={"Connection": "keep-alive"})
+        for _ in range(2):
+            async with asyncio.timeout(5):
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                assert b"connection: keep-alive" in head
+                length = re.search(rb"content-length: (\d+)", head)
+                assert length
+                assert json.loads(await reader.readexactly(int(length[1]))) == {"choices": []}
+            again = [
+                b"POST /oaikit/v1/chat/completions HTTP/1.0",
+                b"Connection: keep-alive",
+                b"Authorization: Bearer " + site.service.key.value.encode(),
+                b"Content-Length: %d" % len(body),
+            ]
+            writer.write(b"\r\n".join(again) + b"\r\n\r\n" + body)
+
+    visit(whole(b'{"choices":[]}'), run, tmp_path)
+
+
+def whole(body: bytes) -> Callable[..., Awaitable[None]]:
+    """An app that answers with JSON, all at once."""
+
+    async def app(scope, receive, send) -> None:
+        await receive()
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    return app
