@@ -67,8 +67,9 @@ class AppHost:
 class Site:
     """A tornado server with the routes, on Jupyter's side, and clients of it."""
 
-    def __init__(self, service: Service, port: int) -> None:
+    def __init__(self, service: Service, server: HTTPServer, port: int) -> None:
         self.service, self.port = service, port
+        self._server = server
         self._writers: list[asyncio.StreamWriter] = []
 
     async def send(
@@ -102,6 +103,10 @@ class Site:
         ]
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         return reader, writer
+
+    def connections(self) -> list[object]:
+        """Those that the server has open."""
+        return list(self._server._connections)
 
     def close(self) -> None:
         for writer in self._writers:
@@ -142,7 +147,7 @@ def visit(
         server = HTTPServer(application)
         sockets = bind_sockets(0, "127.0.0.1")
         server.add_sockets(sockets)
-        site = Site(service, sockets[0].getsockname()[1])
+        site = Site(service, server, sockets[0].getsockname()[1])
         try:
             async with asyncio.timeout(20):
                 await run(site)

@@ -7,6 +7,7 @@ import errno
 import json
 import re
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -318,3 +319,45 @@ def whole(body: bytes) -> Callable[..., Awaitable[None]]:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     return app
+
+
+LARGE = b'{"choices":["' + b"x" * 20_000_000 + b'"]}'
+
+
+def test_a_large_answer_that_is_not_read_is_closed(tmp_path: Path) -> None:
+    async def run(site: Site) -> None:
+        _, writer = await site.send(json.dumps(HELLO).encode(), window=4096)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await until(lambda: len(site.connections()) == 1)
+        await until(lambda: not site.connections(), 4)
+
+    visit(whole(LARGE), run, tmp_path, write_timeout_s=0.4)
+
+
+def test_a_large_answer_that_is_read_slowly_comes_whole(tmp_path: Path) -> None:
+    async def run(site: Site) -> None:
+        reader, _ = await site.send(json.dumps(HELLO).encode(), headers={"Connection": "close"}, window=65536)
+        body, began = b"", time.monotonic()
+        while piece := await reader.read(4_000_000):
+            body += piece
+            if time.monotonic() - began < 2:  # four times as long as it may be left unread
+                await asyncio.sleep(0.1)
+        assert body.endswith(LARGE[-1000:])
+        assert len(body) > len(LARGE)
+
+    visit(whole(LARGE), run, tmp_path, write_timeout_s=0.4)
+
+
+@pytest.mark.parametrize("path", ["openapi.json", "no/such"])
+def test_the_same_holds_for_every_route(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Descriptions and errors are small here, so they're made large."""
+    made = json.dumps
+    monkeypatch.setattr(json, "dumps", lambda *args, **kwargs: made(*args, **kwargs) + " " * 20_000_000)
+
+    async def run(site: Site) -> None:
+        _, writer = await site.send(b"", path, method="GET", window=4096)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await until(lambda: len(site.connections()) == 1)
+        await until(lambda: not site.connections(), 4)
+
+    visit(whole(LARGE), run, tmp_path, write_timeout_s=0.4)
