@@ -14,7 +14,7 @@ from typing import Any, Final
 _FIELD: Final = b'"reasoning":"'
 
 # The beginning of a chunk with reasoning, as vLLM writes it. Parsing the JSON of every token would take longer.
-_STRING: Final = rb'"(?:[^"\\]|\\.)*+"'
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _CHUNK: Final = re.compile(
     rb'data: \{"id":"[^"\\]*","object":"chat\.completion\.chunk","created":\d+,"model":' + _STRING + rb","
     rb'"choices":\[\{"index":\d+,"delta":\{(?:"role":'
