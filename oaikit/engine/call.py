@@ -15,6 +15,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 # How long the app has to notice a disconnect by itself, before its task is cancelled.
 _DISCONNECT_GRACE_S = 1.0
+# How long a client that does not read may keep the last message of its request waiting.
+_LAST_MESSAGE_S = 60.0
 
 log = logging.getLogger("oaikit.engine")
 
@@ -41,12 +43,12 @@ def http_scope(method: str, path: str, query: bytes, headers: list[tuple[bytes, 
     }
 
 
-# How vLLM begins the event with which it ends a stream that failed.
+# The start of the event with which vLLM ends a stream that failed.
 ERROR_EVENT = b'data: {"error"'
 
 
 def crashed(cause: str) -> EngineCrashedError:
-    """What the clients of an engine that died are told."""
+    """The error for clients of an engine that died."""
     return EngineCrashedError(f"the engine crashed while it worked on this request: {cause}")
 
 
@@ -58,61 +60,73 @@ def sse_error(error: OAIKitError) -> bytes:
 class Call:
     """Runs the app for one request, and answers in its place when the engine cannot.
 
-    Everything but the constructor belongs to the engine's loop. ``send`` receives ASGI messages; whatever happens, the
-    last one has ``more_body`` False: a stream never ends silently.
+    Everything but the constructor belongs to the engine's loop. ``send`` receives ASGI messages and must take the start
+    of a response without waiting. Whatever happens, the last message has ``more_body`` False: a stream never ends
+    silently. The engine's request is released at once, however long the client takes to read the error.
     """
 
     def __init__(self, scope: dict[str, Any], body: bytes, send: Send) -> None:
         self._scope, self._out = scope, send
         self._body: bytes | None = body
         self._disconnected = asyncio.Event()  # as the app sees it
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None  # runs the app; None before and after that
+        self._grace: asyncio.TimerHandle | None = None
+        self._error: asyncio.Task[None] | None = None  # sends the error that ends the request
         self._started = self._complete = self._is_stream = False
 
     async def run(
         self, app: Callable[..., Awaitable[None]], cause_of_death: Callable[[], str | None]
     ) -> None:
         """Let the app answer; if it fails, answer for it. ``cause_of_death`` says why the engine is dead, if it is."""
-        self._task, self._cause_of_death = asyncio.current_task(), cause_of_death
-        if self._disconnected.is_set():
-            return
+        self._cause_of_death = cause_of_death
+        if not self._disconnected.is_set():
+            await self._run(app)
+        await self.refuse(EngineError("the engine failed on this request; see Jupyter's log"))
+
+    async def _run(self, app: Callable[..., Awaitable[None]]) -> None:
+        self._task = asyncio.current_task()
         try:
             await app(self._scope, self._receive, self._send_of_app)
         except asyncio.CancelledError:
             if not self._disconnected.is_set():
                 raise
         except Exception:
-            log.exception("vLLM's app failed on %s", self._scope["path"])
-        await self.refuse(EngineError("the engine failed on this request; see Jupyter's log"))
+            log.exception("the request %s to %s failed", self._request_id(), self._scope["path"])
+        finally:
+            self._task = None
+            if self._grace is not None:
+                self._grace.cancel()
 
     async def refuse(self, error: OAIKitError) -> None:
-        """Answer with an error, unless the answer is complete."""
+        """Answer with an error, unless the answer is complete or another error has been sent.
+
+        Returns when the client's side has taken the error, or has had time enough for it.
+        """
         if self._complete:
             return
-        if not self._started:
-            headers = [(name.lower().encode(), value.encode()) for name, value in error.headers().items()]
-            headers.append((b"content-type", b"application/json"))
-            await self._send({"type": "http.response.start", "status": error.status, "headers": headers})
-            body = json.dumps(error.body()).encode()
-        else:
-            body = sse_error(error) if self._is_stream else b""
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        if self._error is None:
+            self._error = asyncio.create_task(self._send_error(error))
+        await asyncio.wait([self._error], timeout=_LAST_MESSAGE_S)
+        self._error.cancel()
 
     def disconnect(self) -> None:
         """The client went away: nothing more is sent, and the app aborts the engine's request."""
         self._complete = True
+        if self._error is not None:
+            self._error.cancel()
         self._release()
 
     async def fail(self, error: OAIKitError) -> None:
-        """End the request with an error, at once."""
-        await self.refuse(error)
-        self._release()
+        """End the request with an error. The engine's request is released before the client reads anything."""
+        if not self._complete:
+            self._release()
+            await self.refuse(error)
 
     def _release(self) -> None:
         """Tell the app that the client is gone, and cancel it if it takes no notice."""
         self._disconnected.set()
-        if self._task is not None:
-            asyncio.get_running_loop().call_later(_DISCONNECT_GRACE_S, self._task.cancel)
+        if self._task is not None and self._grace is None:
+            self._grace = asyncio.get_running_loop().call_later(_DISCONNECT_GRACE_S, self._task.cancel)
 
     async def _receive(self) -> Message:
         if self._body is not None:
@@ -122,22 +136,40 @@ class Call:
         return {"type": "http.disconnect"}
 
     async def _send_of_app(self, message: Message) -> None:
-        """What the app sends. Of an engine that died it only knows an internal error."""
+        """Pass on a message of the app. If the engine died, all that the app knows is an internal error."""
+        if self._complete or self._error is not None:
+            return
         failed = message.get("status", 0) >= 500 or message.get("body", b"").startswith(ERROR_EVENT)
         if failed and (cause := self._cause_of_death()):
             await self.fail(crashed(cause))
         else:
             await self._send(message)
 
+    async def _send_error(self, error: OAIKitError) -> None:
+        try:
+            if not self._started:
+                headers = [(name.lower().encode(), value.encode()) for name, value in error.headers().items()]
+                headers.append((b"content-type", b"application/json"))
+                await self._send({"type": "http.response.start", "status": error.status, "headers": headers})
+                body = json.dumps(error.body()).encode()
+            else:
+                body = sse_error(error) if self._is_stream else b""
+            await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        except Exception:
+            log.exception("the error of request %s could not be sent", self._request_id())
+
     async def _send(self, message: Message) -> None:
-        if self._complete:
-            return
         if message["type"] == "http.response.start":
+            await self._out(message)
             self._started = True
             self._is_stream = any(
                 name.lower() == b"content-type" and value.startswith(b"text/event-stream")
                 for name, value in message["headers"]
             )
-        elif not message.get("more_body", False):
+            return
+        if not message.get("more_body", False):
             self._complete = True
         await self._out(message)
+
+    def _request_id(self) -> str:
+        return next((value.decode() for name, value in self._scope["headers"] if name == b"x-request-id"), "")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
+from statistics import fmean
+from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
@@ -10,11 +13,12 @@ from prometheus_client.metrics_core import Metric
 
 __all__ = ["CONTENT_TYPE", "exposition", "scheduler_figures"]
 
-_FIGURES = {
-    "vllm:num_requests_running": "running",
-    "vllm:num_requests_waiting": "waiting",
-    "vllm:kv_cache_usage_perc": "kv_cache_usage",
-    "vllm:generation_tokens": "generated_tokens",
+# Each data-parallel rank has a sample of its own: a share is averaged over them, everything else is added up.
+_FIGURES: Final[Mapping[str, tuple[str, Callable[[list[float]], float]]]] = {
+    "vllm:num_requests_running": ("running", math.fsum),
+    "vllm:num_requests_waiting": ("waiting", math.fsum),
+    "vllm:kv_cache_usage_perc": ("kv_cache_usage", fmean),
+    "vllm:generation_tokens": ("generated_tokens", math.fsum),
 }
 
 
@@ -31,11 +35,17 @@ def exposition() -> bytes:
 
 
 def scheduler_figures() -> dict[str, float]:
-    """What vLLM's scheduler last said: ``running`` and ``waiting`` requests, ``kv_cache_usage`` from 0 to 1, and
-    ``generated_tokens`` since the process began."""
-    figures = dict.fromkeys(_FIGURES.values(), 0.0)
+    """The latest figures of vLLM's scheduler, over all data-parallel ranks.
+
+    Returns:
+        ``running`` and ``waiting`` requests, the mean ``kv_cache_usage`` (0 to 1), and ``generated_tokens`` since the
+        process began.
+    """
+    figures = {name: 0.0 for name, _ in _FIGURES.values()}
     for family in _VLLMMetrics().collect():
         if family.name in _FIGURES:
-            samples = (sample.value for sample in family.samples if not sample.name.endswith("_created"))
-            figures[_FIGURES[family.name]] = sum(samples)
+            name, together = _FIGURES[family.name]
+            samples = [sample.value for sample in family.samples if not sample.name.endswith("_created")]
+            if samples:
+                figures[name] = together(samples)
     return figures

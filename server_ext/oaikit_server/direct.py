@@ -7,12 +7,15 @@ costs vLLM. Everything here runs on the engine's loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 
+log = logging.getLogger("oaikit.server")
+
 
 class Turn:
-    """What the streams have to send in one turn of the engine's loop, sent together at its end.
+    """Gathers what the streams have to send in one turn of the engine's loop, and sends it at its end.
 
     Every send wakes a client. Between two streams' tokens that would hand the core to the client, again and again.
     """
@@ -21,7 +24,7 @@ class Turn:
         self._writers: list[DirectWriter] = []
 
     def send_at_its_end(self, writer: DirectWriter) -> None:
-        """Have the writer send when all that is ready now has run."""
+        """Have the writer send when everything that is ready now has run."""
         if not self._writers:
             asyncio.get_running_loop().call_soon(self._send)
         self._writers.append(writer)
@@ -29,14 +32,21 @@ class Turn:
     def _send(self) -> None:
         writers, self._writers = self._writers, []
         for writer in writers:
-            writer.send()
+            try:
+                writer.send()
+            except Exception:  # the others still have to send theirs
+                log.exception("a stream could not be written")
+                writer.give_up()
 
 
 class DirectWriter:
     """Writes the body of one response, in chunks of HTTP/1.1, to a socket of its own.
 
-    Parameters: the socket, what gathers a turn's writes, how long the client may leave a chunk unread (seconds, None:
-    for ever), and what is called when nothing more can be sent.
+    Args:
+        client: the socket.
+        turn: gathers the writes of a turn.
+        timeout_s: how long the client may leave a chunk unread, seconds; None: for ever.
+        broken: called when nothing more can be sent.
     """
 
     def __init__(
@@ -48,7 +58,7 @@ class DirectWriter:
         self._silent = False
 
     def write(self, body: bytes) -> None:
-        """Send it at the end of this turn of the loop."""
+        """Send this at the end of this turn of the loop."""
         if not self._gathered:
             self._turn.send_at_its_end(self)
         self._gathered.append(body)
@@ -60,9 +70,9 @@ class DirectWriter:
         await self.room()
 
     async def room(self) -> None:
-        """Return when nothing waits for the client to read."""
+        """Return when nothing waits for the client to read. A cancelled waiter does not end the writing."""
         if self._rest is not None:
-            await self._rest
+            await asyncio.wait([self._rest])
 
     def send(self) -> None:
         """Send what has gathered; what does not fit goes out as the client reads."""
@@ -86,13 +96,33 @@ class DirectWriter:
             sending = asyncio.get_running_loop().sock_sendall(self._client, rest)
             await asyncio.wait_for(sending, self._timeout_s)
             self._rest = None
-        except BaseException as exc:  # half a chunk has been sent, so nothing may follow
-            self._silent = True
-            self._broken()
-            if not isinstance(exc, (OSError, TimeoutError)):
+        except (OSError, TimeoutError):
+            self.give_up()
+        except BaseException as exc:
+            self.give_up()
+            if isinstance(exc, Exception):
+                log.exception("a stream could not be written")
+            else:
                 raise
 
-    def close(self) -> None:
-        """Send nothing more; what tornado holds of the connection stays open."""
+    def give_up(self) -> None:
+        """Send nothing more, because half a chunk may have been sent: nothing could follow it."""
         self._silent = True
-        self._client.close()
+        self._broken()
+
+    def close(self) -> bool:
+        """Send nothing more. Tornado's own socket for the connection stays open.
+
+        Returns:
+            Whether everything has been sent.
+        """
+        if self._rest is None:
+            self.send()
+        nothing_left = self._rest is None and not self._silent
+        self._silent = True
+        if self._rest is None:
+            self._client.close()
+        else:  # the loop still watches the socket; its number may be another's as soon as it is closed
+            self._rest.cancel()
+            self._rest.add_done_callback(lambda _: self._client.close())
+        return nothing_left

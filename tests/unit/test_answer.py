@@ -136,9 +136,3 @@ def test_a_stream_says_before_where_it_will_end_and_tells_once():
     headers, _ = streamed(Answer(completion(), None, lambda: calls.append(1)), CHUNK, LAST, LAST, DONE)
     assert headers[b"x-oaikit-max-tokens"] == b"max_tokens was not given: the answer ends after 16 tokens"
     assert calls == [1]
-
-
-def test_thoughts_have_both_names():
-    body = b'{"choices":[{"message":{"reasoning":"hm","content":"a"},"finish_reason":"stop"}]}'
-    _, _, answer = whole(Answer(completion()), 200, body)
-    assert answer["choices"][0]["message"]["reasoning_content"] == "hm"

@@ -340,3 +340,82 @@ def test_starlette_reads_the_scope():
         "key": "1",
         "json": {"n": 1},
     }
+
+
+class Reluctant(Client):
+    """Takes the first messages, and the rest when it is told to read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads, self.stalled = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, message) -> None:
+        if self.messages[1:]:
+            self.stalled.set()
+            await self.reads.wait()
+        self.messages.append(dict(message))
+
+
+class Listening:
+    """Streams for ever, and stops when it hears that the client is gone."""
+
+    def __init__(self) -> None:
+        self.outcome = "running"
+
+    async def __call__(self, scope, receive, send) -> None:
+        await receive()
+        await send(SSE_START)
+        await send(part(b'data: {"n": 1}\n\n'))
+        sending = asyncio.create_task(send(part(b'data: {"n": 2}\n\n')))
+        self.outcome = (await receive())["type"]
+        sending.cancel()
+
+
+def test_the_engine_is_released_before_the_client_reads_the_error():
+    async def scenario() -> None:
+        app, client = Listening(), Reluctant()
+        call = Call(http_scope("POST", "/v1/completions", b"", []), b"{}", client)
+        task = asyncio.create_task(call.run(app, lambda: None))
+        await client.stalled.wait()
+        failing = asyncio.create_task(call.fail(EngineCrashedError("EngineCore died")))
+        await asyncio.sleep(0.05)
+        assert app.outcome == "http.disconnect"
+        assert (failing.done(), task.done()) == (False, False), "the request ends with its answer"
+        client.reads.set()
+        await asyncio.wait_for(asyncio.gather(failing, task), 1)
+        assert client.events[0] == '{"n": 1}'
+        assert json.loads(client.events[1])["error"]["code"] == "engine_crashed"
+        assert client.is_complete
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_client_that_never_reads_does_not_keep_a_failed_request(monkeypatch, leaves: bool):
+    monkeypatch.setattr(call_module, "_LAST_MESSAGE_S", 5 if leaves else 0.1)
+
+    async def scenario() -> None:
+        client = Reluctant()
+        call = Call(http_scope("POST", "/v1/completions", b"", []), b"{}", client)
+        task = asyncio.create_task(call.run(Listening(), lambda: None))
+        await client.stalled.wait()
+        failing = asyncio.create_task(call.fail(EngineCrashedError("EngineCore died")))
+        await asyncio.sleep(0.01)
+        if leaves:
+            call.disconnect()
+        await asyncio.wait_for(asyncio.gather(failing, task), 1)
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_can_take_nothing_ends_the_request(caplog):
+    async def broken(message) -> None:
+        raise ValueError("no room")
+
+    async def app(scope, receive, send) -> None:
+        await send(JSON_START)
+
+    scope = http_scope("POST", "/v1/completions", b"", [(b"x-request-id", b"id-1")])
+    asyncio.run(asyncio.wait_for(Call(scope, b"{}", broken).run(app, lambda: None), 1))
+    assert "id-1" in caplog.text
+    assert "no room" in caplog.text

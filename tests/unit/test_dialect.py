@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from oaikit_server.dialect.errors import openai_error, openai_event, with_reasoning_content
+from oaikit_server.dialect.errors import openai_error, openai_event
 
 
 def error_of(status: int, body: object) -> dict:
@@ -69,25 +69,6 @@ def test_code_is_a_string_or_null(status, code):
 @pytest.mark.parametrize(("status", "type_"), [(404, "invalid_request_error"), (500, "server_error")])
 def test_type_says_whose_fault_it_is(status, type_):
     assert error_of(status, vllm_error("m", status))["type"] == type_
-
-
-@pytest.mark.parametrize(
-    "thought",
-    ["2 + 2 = 4.", 'a "quoted" word', "back\\slash\\", "zwölf\n", '{"reasoning":"x"}', ""],
-)
-def test_reasoning_under_both_names(thought):
-    message = {"role": "assistant", "reasoning": thought, "content": thought}
-    body = json.dumps({"choices": [{"message": message}]}, separators=(",", ":")).encode()
-    (choice,) = json.loads(with_reasoning_content(body))["choices"]
-    assert choice["message"] == message | {"reasoning_content": thought}
-    event = openai_event(b"data: " + body + b"\n\n")
-    assert json.loads(event.removeprefix(b"data: "))["choices"] == [choice]
-
-
-@pytest.mark.parametrize("message", [{"content": '"reasoning":"x"'}, {"reasoning": None}, {"reasoning": {}}])
-def test_what_is_no_thought_stays_as_it_is(message):
-    body = json.dumps(message, separators=(",", ":")).encode()
-    assert with_reasoning_content(body) == body
 
 
 # -- vLLM's own words --------------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from oaikit.engine.call import Message
-from oaikit_server.dialect.errors import openai_error, openai_event, with_reasoning_content
+from oaikit.sampling.requests import CHAT
+from oaikit_server.dialect import reasoning
+from oaikit_server.dialect.errors import openai_error, openai_event
 from oaikit_server.dialect.request import Resolved
 from oaikit_server.raw_output import RAW_OUTPUT, BatchSizes, RawOutput
 
@@ -31,6 +33,7 @@ class Answer:
     ) -> None:
         self._resolved, self._sizes, self._cut_off = resolved, raw, cut_off
         self._defaulted = resolved is not None and resolved.defaulted_max_tokens is not None
+        self._is_chat = resolved is not None and resolved.endpoint == CHAT
         self._prompt = resolved.prompt if resolved is not None else None
         self._status = 0
         self._gathered: list[bytes] | None = None  # of an answer that is changed as a whole
@@ -78,10 +81,12 @@ class Answer:
     def _part(self, body: bytes, more: bool) -> bytes:
         """A part of an answer that is passed on as it comes."""
         if not self.is_stream:
-            return with_reasoning_content(body)
+            return body
         if self._defaulted and _CUT_OFF in body:
             self._tell()
         events = openai_event(body, prompt=self._prompt)
+        if self._is_chat:
+            events = reasoning.in_events(events)
         if self._raw is None:
             return events
         return self._raw.feed(events) + (b"" if more else self._raw.close())
@@ -94,7 +99,8 @@ class Answer:
             assert self._resolved is not None
             if self._resolved.candidates:
                 body = json.dumps(self._resolved.choose(json.loads(body)), separators=(",", ":")).encode()
-            body = with_reasoning_content(body)
+            if self._is_chat:
+                body = reasoning.in_whole_answer(body)
             if self._defaulted and _CUT_OFF in body:
                 self._start["headers"] += self._limit_header("ended").items()
                 self._tell()

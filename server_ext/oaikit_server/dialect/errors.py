@@ -145,22 +145,11 @@ def openai_error(status: int, body: bytes, *, prompt: str | None = None) -> byte
 def openai_event(body: bytes, *, prompt: str | None = None) -> bytes:
     """Part of an event stream, with the error that it may begin with in OpenAI's shape."""
     if not body.startswith(ERROR_EVENT):
-        return with_reasoning_content(body)
+        return body
     event, end, rest = body.partition(b"\n\n")
     error = _error_fields(event.removeprefix(b"data: "))
     status = error["code"] if isinstance(error.get("code"), int) else HTTPStatus.INTERNAL_SERVER_ERROR
     return b"data: " + openai_error(status, event.removeprefix(b"data: "), prompt=prompt) + end + rest
-
-
-# What a model thinks before it answers. A quote within a JSON string is escaped, so only a field looks like this.
-_REASONING = re.compile(rb'"reasoning":("(?:[^"\\]|\\.)*")')
-
-
-def with_reasoning_content(body: bytes) -> bytes:
-    """JSON or events in which ``reasoning``, vLLM's name, is also there as ``reasoning_content``, the older one."""
-    if b'"reasoning":"' not in body:
-        return body
-    return _REASONING.sub(rb'\g<0>,"reasoning_content":\1', body)
 
 
 def _error_fields(body: bytes) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import uuid
@@ -13,6 +14,7 @@ from typing import Any
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
+from tornado.iostream import IOStream
 from tornado.web import HTTPError
 
 from oaikit.errors import (
@@ -27,6 +29,7 @@ from oaikit.errors import (
 from oaikit_server.body import LimitedBody
 from oaikit_server.keys import Key, Scope
 from oaikit_server.service import Service
+from oaikit_server.unread import close_if_unread
 
 _Method = Callable[..., Any]
 
@@ -165,6 +168,14 @@ class OAIKitHandler(LimitedBody, JupyterHandler):
             self.set_header(name, value)
         self.set_header("Content-Type", "application/json")
         return json.dumps(error.body()).encode()
+
+    def finish(self, chunk: Any = None) -> asyncio.Future[None]:
+        """Send the rest. If the client leaves it unread for ``write_timeout_s``, the connection is closed."""
+        written = super().finish(chunk)
+        if not written.done() and self.service.write_timeout_s:
+            stream: IOStream = self.request.connection.stream  # type: ignore[union-attr]
+            close_if_unread(stream, written, self.service.write_timeout_s)
+        return written
 
     def finish_json(self, answer: Any) -> None:
         """Answer with JSON."""
