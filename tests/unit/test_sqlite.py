@@ -54,30 +54,6 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "notes.db"
 
 
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that the user "nobody" can reach, unlike pytest's own."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o777)
-    yield folder
-    for each in folder.rglob("*"):
-        each.chmod(0o777)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def unprivileged() -> Iterator[None]:
-    """Run as "nobody" if the tests run as root, whom no mode stops."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 # -- opening -----------------------------------------------------------------------------------------------------------
 
 
