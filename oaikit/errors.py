@@ -14,6 +14,7 @@ OAIKitError
 ├── ServerNotFoundError        –    no server to connect to
 ├── SettingError               –    a setting or environment variable that makes no sense
 ├── ConversationError          –    a message or a file of messages that makes no sense
+├── StorageError               500  a file that oaikit keeps can't be read or written
 ├── RequestError               –    any other status a server answered
 └── EngineError                500
     ├── EngineCrashedError     500  EngineCore died while it worked on the request
@@ -161,6 +162,12 @@ class ConversationError(OAIKitError):
     code = "invalid_conversation"
 
 
+class StorageError(OAIKitError):
+    """A file that oaikit keeps (a sweep store, a server's keys) can't be read or written."""
+
+    code = "storage_error"
+
+
 class RequestError(OAIKitError):
     """A server answered with an error; its status, type, code and param are the attributes of this one."""
 
@@ -233,6 +240,7 @@ _BY_CODE: dict[str, type[OAIKitError]] = {
         EngineFailedError,
         ModelNotFoundError,
         RequestAbortedError,
+        StorageError,
     )
     if cls.code
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments import display, tables
@@ -22,26 +22,33 @@ _ROWS_OF_PAGE = 1_000
 
 
 def open_sweep(path: str | Path, sweep: str | None = None) -> Results:
-    """The results of a sweep in a store, from any process; the model isn't needed, nor what made them.
+    """The results of a sweep in a store, from any process; neither the model nor the code that made them is needed.
 
-    Parameters: the file, and the sweep's id (`Results.id`) where the file has several (default: the one that was run
-    last).
+    The file may be read-only.
+
+    Args:
+        path: the store's file.
+        sweep: the sweep's id (`Results.id`); default: the one that was run last.
 
     Raises:
-        InvalidRequestError: there is no such file or sweep, or it is no store, or one of another version.
+        InvalidRequestError: there is no such file or sweep, or the file is damaged, not a store, or of a newer version.
     """
     if not Path(path).expanduser().is_file():
         raise InvalidRequestError(f"there is no store at {path}", param="path")
     store = Store(path)
     known = store.sweeps()
     if not known or (sweep is not None and sweep not in known):
+        store.close()
         there = ", ".join(known) or "none"
         raise InvalidRequestError(f"the store has no such sweep that was run; it has {there}", param="sweep")
     return Results(store, sweep or known[-1])
 
 
 class Results:
-    """What a sweep found. `Sweep` is one of these; `open_sweep` makes one from a file."""
+    """What a sweep found. `Sweep` is one of these; `open_sweep` makes one from a file.
+
+    In a ``with`` statement it is closed at the end of the block.
+    """
 
     def __init__(self, store: Store, sweep: str) -> None:
         self._store, self._id = store, sweep
@@ -53,6 +60,20 @@ class Results:
     def id(self) -> str:
         """What the sweep is called in its store."""
         return self._id
+
+    def close(self) -> None:
+        """Close the store; `open_sweep` reads it again. Results in memory are gone.
+
+        Unless another process has the file open, it is complete by itself then, and can be moved or copied: nothing is
+        left beside it.
+        """
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _spec(self) -> Mapping[str, Any]:
         """What the sweep is, as the store keeps it."""

@@ -8,24 +8,17 @@ their own, under the scorer's identity: another scorer asks no model. What a swe
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from oaikit.errors import InvalidRequestError, SettingError
+from oaikit._sqlite import Database, Schema
+from oaikit.errors import InvalidRequestError, StorageError
 from oaikit.experiments.keys import plain
 
-VERSION: Final = 1
-_APPLICATION: Final = 0x6F61696B  # "oaik": PRAGMA application_id tells the file from other SQLite files
-_BUSY_S = 30.0  # another kernel may be writing
-# WAL needs memory that all processes share (https://www.sqlite.org/wal.html): these file systems have none.
-_NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "fuse.sshfs")
-
-_SCHEMA = """
+_TABLES: Final = """
 CREATE TABLE runs (run TEXT PRIMARY KEY, sweep TEXT, began REAL, ended REAL, provenance TEXT);
 CREATE TABLE requests (request TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE results (
@@ -43,6 +36,16 @@ CREATE TABLE asked (
 ) WITHOUT ROWID;
 CREATE TABLE trials (tuning TEXT, number INTEGER, point TEXT, value REAL, PRIMARY KEY (tuning, number)) WITHOUT ROWID;
 """
+
+
+_STORE: Final = Schema(
+    "sweep store",
+    application_id=0x6F61696B,  # "oaik"
+    migrations=[_TABLES],
+    advice="name another file, or remove this one",
+    refused=partial(InvalidRequestError, param="store"),
+    failed=partial(StorageError, param="store"),
+)
 
 
 class Result(NamedTuple):
@@ -85,41 +88,39 @@ Score = tuple[str, int, str, str, float | None]
 
 
 class Store:
-    """An SQLite file of results, or one in memory for None.
+    """The results of sweeps in an SQLite file, of mode 0600 and made if need be.
+
+    A file that is read-only can still be read. Any thread may use a store.
+
+    Args:
+        path: the file; None keeps everything in memory.
 
     Raises:
-        InvalidRequestError: the file is no store of oaikit's, or one of another version.
+        InvalidRequestError: the file is damaged, not a store, of a newer version, or cannot be made or read.
+        StorageError: by every method, if the file cannot be written any more: the disk is full, somebody has locked it,
+            it was deleted or replaced, is damaged, read-only or closed.
     """
 
     def __init__(self, path: str | Path | None = None) -> None:
-        self.path = None if path is None else Path(path).expanduser()
-        self._lock = threading.RLock()  # held for a statement or two, never while anything else is called
-        try:
-            self._db = sqlite3.connect(
-                self.path or ":memory:", timeout=_BUSY_S, check_same_thread=False, isolation_level=None
-            )
-            self._prepare()
-        except sqlite3.Error as exc:
-            raise InvalidRequestError(f"{self.path} can't be used as a store: {exc}", param="store") from exc
+        self.path = None if path is None or str(path) == ":memory:" else Path(path).expanduser()
+        self._db = Database(self.path, _STORE)
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
+        """Close the file. Unless somebody else has it open, it is complete by itself: no ``-wal`` is left beside it."""
+        self._db.close()
 
     def __repr__(self) -> str:
         return f"Store({str(self.path) if self.path else 'in memory'})"
 
     def stamp(self) -> tuple[int, int]:
-        """What is another one when anything has been written since, here or by another process."""
-        with self._lock:
-            return self._pragma("data_version"), self._db.total_changes
+        """A value that changes whenever anything is written, here or by another process."""
+        return self._db.stamp()
 
     # -- runs ----------------------------------------------------------------------------------------------------------
 
     def begin_run(self, run: str, sweep: str, provenance: Mapping[str, Any]) -> None:
         """Note that a run begins, and by what it is made."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO runs VALUES (?, ?, ?, NULL, ?)",
                 (run, sweep, time.time(), json.dumps(provenance)),
@@ -128,12 +129,12 @@ class Store:
 
     def end_run(self, run: str) -> None:
         """Note that a run has come to its end, whole or not."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute("UPDATE runs SET ended = ? WHERE run = ?", (time.time(), run))
 
     def last_run(self, sweep: str) -> tuple[str, dict[str, Any]] | None:
         """Name and provenance of the sweep's last run."""
-        row = self._one(
+        row = self._db.row(
             "SELECT run, provenance FROM runs WHERE sweep = ? ORDER BY began DESC, rowid DESC LIMIT 1", sweep
         )
         return (row[0], json.loads(row[1])) if row else None
@@ -143,12 +144,12 @@ class Store:
 
         None where nothing has run long enough to tell.
         """
-        row = self._one(
+        row = self._db.row(
             "SELECT SUM(tokens) / SUM(ended - began), CAST(SUM(tokens) AS REAL) / SUM(answers) FROM "
             "(SELECT run, SUM(completion_tokens) AS tokens, COUNT(completion_tokens) AS answers FROM results "
             "GROUP BY run) JOIN runs USING (run) WHERE ended > began AND answers > 0"
         )
-        size = self._one(
+        size = self._db.row(
             "SELECT CAST(SUM(LENGTH(body)) AS REAL) / SUM(prompt_tokens) FROM results JOIN requests USING (request) "
             "WHERE prompt_tokens > 0"
         )
@@ -161,8 +162,13 @@ class Store:
     def save_sweep(
         self, sweep: str, spec: Mapping[str, Any], asked: Sequence[Asked], bodies: Mapping[str, str]
     ) -> None:
-        """Keep what a sweep asks for: its description, each cell's request to each item, the requests as JSON."""
-        with self._transaction() as db:
+        """Keep what a sweep asks for: its description, each cell's request to each item, the requests as JSON.
+
+        A store that can only be read is left as it is if it has the sweep already.
+        """
+        if self._db.read_only and self._db.row("SELECT 1 FROM sweeps WHERE sweep = ?", sweep):
+            return
+        with self._db.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO sweeps VALUES (?, ?, ?)",
                 (sweep, json.dumps(spec, default=plain), time.time()),
@@ -176,26 +182,26 @@ class Store:
 
     def load_sweep(self, sweep: str) -> dict[str, Any]:
         """The description that `save_sweep` was given."""
-        row = self._one("SELECT spec FROM sweeps WHERE sweep = ?", sweep)
+        row = self._db.row("SELECT spec FROM sweeps WHERE sweep = ?", sweep)
         assert row is not None
         return dict(json.loads(row[0]))
 
     def sweeps(self) -> list[str]:
         """The sweeps that have results, the one that was used last at the end."""
-        rows = self._all("SELECT sweep FROM sweeps WHERE sweep IN (SELECT sweep FROM runs) ORDER BY used")
+        rows = self._db.rows("SELECT sweep FROM sweeps WHERE sweep IN (SELECT sweep FROM runs) ORDER BY used")
         return [row[0] for row in rows]
 
     # -- results -------------------------------------------------------------------------------------------------------
 
     def record(self, results: Iterable[Result]) -> None:
         """Commit what requests came to, in place of errors that were there."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.executemany(_RECORD, results)
 
     def done(self, sweep: str) -> dict[str, set[int]]:
         """The replicates of each of the sweep's requests that have a result and no error."""
         found: dict[str, set[int]] = {}
-        for request, replicate in self._all(
+        for request, replicate in self._db.rows(
             "SELECT DISTINCT request, replicate FROM asked JOIN results USING (request) "
             "WHERE sweep = ? AND replicate < executions AND error IS NULL",
             sweep,
@@ -206,7 +212,7 @@ class Store:
     def rows(self, sweep: str) -> list[tuple[Any, ...]]:
         """Cell, item, executions and the `RESULT_FIELDS` of each result, in the order of the sweep."""
         names = ", ".join(f"results.{name}" for name in RESULT_FIELDS)
-        return self._all(
+        return self._db.rows(
             f"SELECT cell, item, executions, {names} FROM asked JOIN results USING (request) "
             "WHERE sweep = ? AND replicate < executions ORDER BY cell, item, replicate",
             sweep,
@@ -214,7 +220,7 @@ class Store:
 
     def bodies(self, sweep: str) -> dict[str, Any]:
         """The bodies of the sweep's requests."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT request, body FROM requests WHERE request IN (SELECT request FROM asked WHERE sweep = ?)",
             sweep,
         )
@@ -224,12 +230,12 @@ class Store:
 
     def record_scores(self, scores: Iterable[Score]) -> None:
         """Commit scores."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)", scores)
 
     def scores(self, sweep: str, scorer: str) -> dict[tuple[str, int, str], float | None]:
         """A scorer's scores of the sweep's results, by request, replicate and what else it read."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT request, replicate, context, score FROM scores WHERE scorer = ? "
             "AND request IN (SELECT request FROM asked WHERE sweep = ?)",
             scorer,
@@ -239,103 +245,22 @@ class Store:
 
     def forget_scores(self, scorer: str) -> None:
         """Remove what a scorer has said."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute("DELETE FROM scores WHERE scorer = ?", (scorer,))
 
     # -- trials --------------------------------------------------------------------------------------------------------
 
     def trials(self, tuning: str) -> list[tuple[int, dict[str, Any], float | None]]:
         """Number, point and value (None: not known yet) of a tuning's trials, in order."""
-        rows = self._all("SELECT number, point, value FROM trials WHERE tuning = ? ORDER BY number", tuning)
+        rows = self._db.rows(
+            "SELECT number, point, value FROM trials WHERE tuning = ? ORDER BY number", tuning
+        )
         return [(number, json.loads(point), value) for number, point, value in rows]
 
     def record_trial(self, tuning: str, number: int, point: Mapping[str, Any], value: float | None) -> None:
         """Commit a trial, or its value."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?)",
                 (tuning, number, json.dumps(point), value),
             )
-
-    # -- the file ------------------------------------------------------------------------------------------------------
-
-    def _prepare(self) -> None:
-        if not self._one("SELECT 1 FROM sqlite_master LIMIT 1"):
-            self._create()
-        if self._pragma("application_id") != _APPLICATION:
-            raise InvalidRequestError(
-                f"{self.path} is an SQLite file, but no store of oaikit's: name another file", param="store"
-            )
-        if (version := self._pragma("user_version")) != VERSION:
-            raise InvalidRequestError(
-                f"{self.path} is a store of version {version}, and this release of oaikit reads version {VERSION}: "
-                "name another file, or install the release that made it",
-                param="store",
-            )
-        if self.path is not None and not _on_network(self.path):
-            self._write_ahead()
-            self._db.execute("PRAGMA synchronous = NORMAL")  # loses nothing but to a power cut
-
-    def _write_ahead(self) -> None:
-        """Readers and a writer don't wait for each other. Whoever meets another here is refused at once, not after the
-        time of `connect`: two that wait to be the only one would wait for each other."""
-        until = time.monotonic() + _BUSY_S
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as exc:
-                if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-            time.sleep(0.01)
-
-    def _create(self) -> None:
-        with self._transaction() as db:
-            if self._one("SELECT 1 FROM sqlite_master LIMIT 1"):
-                return  # another process has been faster
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {_APPLICATION}")
-            db.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _pragma(self, name: str) -> Any:
-        return self._db.execute(f"PRAGMA {name}").fetchone()[0]
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException as exc:
-                with suppress(sqlite3.Error):  # of a full disk SQLite has undone it already
-                    self._db.execute("ROLLBACK")
-                if isinstance(exc, sqlite3.Error):
-                    raise SettingError(f"the store {self.path} can't be written: {exc}") from exc
-                raise
-
-    def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._db.execute(statement, values).fetchall()
-
-    def _one(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
-        with self._lock:
-            row: tuple[Any, ...] | None = self._db.execute(statement, values).fetchone()
-            return row
-
-
-def _on_network(path: Path) -> bool:
-    """Whether the folder is on a file system of the network."""
-    try:
-        mounts = Path("/proc/mounts").read_text().splitlines()
-    except OSError:
-        return False
-    folder, found = str(path.absolute().parent.resolve()), ("", "")
-    for line in mounts:
-        _, point, kind, *_ = line.split(" ")
-        point = point.replace("\\040", " ")
-        inside = folder == point or folder.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(found[0]):
-            found = point, kind
-    return found[1].startswith(_NETWORK)

@@ -37,7 +37,8 @@ TIMEOUT_S = 600.0
 class Sweep(Results):
     """Every setting of a space with every item, n times: ``ok.Sweep(llm, space, data=df, prompt="Q: {question}")``.
 
-    Nothing is asked before `run`; what the store has is not asked again.
+    Nothing is asked before `run`; what the store has is not asked again. ``with ok.Sweep(...) as sw:`` closes the store
+    at the end of the block (`close`).
 
     Parameters:
         llm: a model, or a list of them, which makes the axis ``model`` (default: `connect`).

@@ -1,29 +1,26 @@
 """Chats on disk: each turn is in a small SQLite file as soon as it happens.
 
 Several kernels may write at once. A conversation is written node by node, so two kernels that go on with the same one
-keep what both say. Every call opens the file anew: nothing is left locked by a kernel that dies, and none of the files
-that SQLite keeps beside a WAL database stays behind an idle kernel.
+keep what both say. Every call opens the file anew, so a kernel that dies leaves no lock behind, and an idle one none of
+the files that SQLite keeps beside a database in use.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from oaikit._sqlite import Database, Schema
 from oaikit.conversation import FORMAT, Conversation, Node
 from oaikit.errors import ConversationError
 
-VERSION = 1
-"""Of the tables, in the file's ``user_version``."""
-
-_TABLES = """
+_TABLES: Final = """
 CREATE TABLE conversations (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
     leaf TEXT, settings TEXT NOT NULL
@@ -35,9 +32,16 @@ CREATE TABLE nodes (
 );
 CREATE INDEX conversations_by_time ON conversations (updated);
 """
-# SQLite's locks on WAL files need memory that the processes share: not across the machines of a network file system
-# (https://sqlite.org/wal.html).
-_NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "fuse.")
+_HISTORY: Final = Schema(
+    "history",
+    application_id=0x6F616368,  # "oach"
+    migrations=[_TABLES],
+    advice="move it away, and a new one is made, or give another path as history=",
+    refused=ConversationError,
+    failed=ConversationError,
+    unmarked_table="nodes",  # the first release's files have no application_id
+    makes_folders=True,
+)
 
 
 def default_path() -> Path:
@@ -73,10 +77,13 @@ class Record:
 class History:
     """The conversations in a file, which is made at the first write, for its owner alone (mode 0600).
 
-    Parameters: the path (None: `default_path`), and how long to wait for a lock that others hold, seconds.
+    Args:
+        path: the file (default: `default_path`).
+        timeout_s: how long to wait for a lock that others hold, in seconds.
 
-    Every call raises a ConversationError where the file can't be read or written, is damaged, locked by somebody for
-    too long, or of a newer oaikit.
+    Raises:
+        ConversationError: by every method, if the file cannot be read or written: it is damaged, no history, of a newer
+            version, locked by another program for longer than ``timeout_s``, read-only, or the disk is full.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, *, timeout_s: float = 5.0) -> None:
@@ -91,7 +98,7 @@ class History:
         if not self.path.exists():
             return []
         with self._open() as database:
-            rows = database.execute(
+            rows = database.rows(
                 "SELECT id, title, updated, (SELECT count(*) FROM nodes WHERE conversation = c.id AND role NOT IN "
                 "('system', 'developer')) FROM conversations AS c ORDER BY updated DESC, id"
             )
@@ -105,7 +112,7 @@ class History:
         """
         if not self.path.exists():
             raise ConversationError(f"there is no history at {self.path}")
-        with self._open() as database:
+        with self._open() as file, file.snapshot() as database:
             row = database.execute(
                 "SELECT id, title, leaf, settings FROM conversations WHERE id = ?", (id,)
             ).fetchone()
@@ -124,7 +131,7 @@ class History:
     def write(self, record: Record, nodes: Iterable[Node], removed: Iterable[str] = ()) -> None:
         """Write nodes that are new or have changed, and what else is kept; ``removed`` has ids of nodes."""
         now, title = time.time(), record.title.encode(errors="replace").decode()
-        with self._open(make=True) as database:
+        with self._open(create=True) as file, file.transaction() as database:
             database.execute(
                 "INSERT INTO conversations (id, title, created, updated, leaf, settings) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET title = excluded.title, updated = excluded.updated, "
@@ -146,87 +153,13 @@ class History:
         """Remove a conversation; one that there isn't is no error."""
         if not self.path.exists():
             return
-        with self._open() as database:
+        with self._open() as file, file.transaction() as database:
             database.execute("DELETE FROM nodes WHERE conversation = ?", (id,))
             database.execute("DELETE FROM conversations WHERE id = ?", (id,))
 
-    @contextmanager
-    def _open(self, *, make: bool = False) -> Iterator[sqlite3.Connection]:
-        """A connection in a transaction, which ends with the block."""
-        try:
-            if make:
-                self._make_file()
-            with closing(self._connect()) as database:
-                database.execute("BEGIN IMMEDIATE" if make else "BEGIN")
-                self._check_version(database, make=make)
-                yield database
-                database.execute("COMMIT")
-        except (sqlite3.Error, OSError) as exc:
-            raise ConversationError(self._in_words(exc)) from exc
-
-    def _make_file(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # SQLite would make it readable for others; what it keeps beside it gets the same mode.
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-
-    def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path, timeout=self._timeout_s, isolation_level=None)
-        try:
-            _choose_journal(database, self.path)
-            database.execute("PRAGMA synchronous = NORMAL")
-        except BaseException:
-            database.close()
-            raise
-        return database
-
-    def _check_version(self, database: sqlite3.Connection, *, make: bool) -> None:
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version == VERSION:
-            return
-        if version != 0 or database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise ConversationError(
-                f"{self.path} is no history that this oaikit can read (version {version}, not {VERSION}); "
-                "give another path as history="
-            )
-        if not make:  # an empty file: somebody is about to fill it
-            database.execute("ROLLBACK")
-            database.execute("BEGIN IMMEDIATE")
-        for statement in filter(str.strip, _TABLES.split(";")):  # executescript would commit
-            database.execute(statement)
-        database.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _in_words(self, exc: Exception) -> str:
-        text = str(exc)
-        if "locked" in text or "busy" in text:
-            return f"another program has locked the history {self.path} for more than {self._timeout_s:g} s"
-        if isinstance(exc, sqlite3.DatabaseError) and not isinstance(exc, sqlite3.OperationalError):
-            return f"the history {self.path} is damaged ({text}): move it away, and a new one is made"
-        return f"the history {self.path} can't be used: {text}"
-
-
-def _choose_journal(database: sqlite3.Connection, path: Path) -> None:
-    """WAL, where readers and a writer do not wait for each other, if the file system can do it."""
-    if database.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-        return
-    wanted = "DELETE" if _on_network(path) else "WAL"
-    with suppress(sqlite3.OperationalError):  # SQLite leaves the mode as it was; another may be writing
-        database.execute(f"PRAGMA journal_mode = {wanted}")
-
-
-def _on_network(path: Path) -> bool:
-    """Whether the file lies on a file system of another machine, as far as Linux says so."""
-    try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return False
-    place, kind = path.resolve(), ""
-    longest = -1
-    for line in mounts:
-        _, point, type_, *_ = line.split(" ")
-        point = point.replace("\\040", " ")
-        if place.is_relative_to(point) and len(point) >= longest:
-            longest, kind = len(point), type_
-    return kind.startswith(_NETWORK)
+    def _open(self, *, create: bool = False) -> closing[Database]:
+        """The file, until the end of the block."""
+        return closing(Database(self.path, _HISTORY, create=create, timeout_s=self._timeout_s))
 
 
 def _row(conversation: str, node: Node) -> tuple[Any, ...]:

@@ -150,7 +150,7 @@ def test_latency_mode(llm: Connection) -> None:
 
 
 def sweep_seconds(sweep: Sweep) -> float:
-    began, ended = sweep._store._all("SELECT MIN(began), MAX(ended) FROM runs")[0]
+    began, ended = sweep._store._db.rows("SELECT MIN(began), MAX(ended) FROM runs")[0]
     return float(ended - began)
 
 
@@ -245,7 +245,7 @@ def test_tuning_finds_the_optimum_and_asks_no_cell_twice(llm: Connection, tmp_pa
     again = tuned(48)  # goes on where it was
     pd.testing.assert_frame_equal(again.df.head(40), found.df)
     store = Store(tmp_path / "s.db")
-    ((name,),) = store._all("SELECT DISTINCT tuning FROM trials")
+    ((name,),) = store._db.rows("SELECT DISTINCT tuning FROM trials")
     for number, point, _ in store.trials(name)[45:]:
         store.record_trial(name, number, point, None)  # as a kill in the last batch leaves it
     pd.testing.assert_frame_equal(tuned(48).df, again.df)

@@ -24,7 +24,13 @@ from aiohttp import web
 
 import oaikit as ok
 from oaikit.connection import Connection
-from oaikit.errors import AuthenticationError, NotFoundError, OAIKitError, ServerNotFoundError
+from oaikit.errors import (
+    AuthenticationError,
+    NotFoundError,
+    OAIKitError,
+    ServerNotFoundError,
+    StorageError,
+)
 from oaikit.experiments.results import open_sweep
 from oaikit.experiments.runner import CRASHES
 from oaikit.experiments.scoring import judge
@@ -119,7 +125,7 @@ def identity(body: dict[str, Any]) -> str:
 
 def results_in(store: Store) -> int:
     """How many are committed. Of what the proxy has answered, some may still be on its way."""
-    ((count,),) = store._all("SELECT COUNT(*) FROM results")
+    ((count,),) = store._db.rows("SELECT COUNT(*) FROM results")
     return int(count)
 
 
@@ -200,7 +206,7 @@ def test_a_kill_loses_no_trial(proxy: Proxy, tmp_path: Path, server: Server) -> 
     path, whole = tmp_path / "killed.db", TRIALS * 4
     kill_half_way("search(llm, store)", whole, proxy, server, path)
     store = Store(path)
-    ((name,),) = store._all("SELECT DISTINCT tuning FROM trials")
+    ((name,),) = store._db.rows("SELECT DISTINCT tuning FROM trials")
     kept = store.trials(name)
     valued = [value for _, _, value in kept if value is not None]
     assert 6 <= len(valued) < TRIALS
@@ -231,6 +237,21 @@ def test_an_interrupt_keeps_what_is_done(proxy: Proxy, tmp_path: Path, server: S
     assert sweep.plan().cached == kept
     wait_until(lambda: server.status()["in_flight"] == 0, 10)  # what was on its way has been aborted
     assert len(sweep.run().df) == PROMPTS * 4
+
+
+def test_a_store_that_is_deleted_ends_the_run(proxy: Proxy, tmp_path: Path, server: Server) -> None:
+    def delete() -> None:
+        wait_until(lambda: results_in(sweep._store) > 20, 60)
+        (tmp_path / "s.db").unlink()
+
+    sweep = big(proxy.llm, tmp_path / "s.db")
+    thread = threading.Thread(target=delete)
+    thread.start()
+    with pytest.raises(StorageError, match=r"s\.db was deleted or replaced while it was open"):
+        sweep.run()
+    thread.join()
+    assert len(proxy.asked) < PROMPTS * 4
+    wait_until(lambda: server.status()["in_flight"] == 0, 10)
 
 
 def test_more_replicates_settings_and_scores_cost_only_what_is_new(proxy: Proxy, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from oaikit.conversation import Conversation
 from oaikit.errors import ConversationError
-from oaikit.widgets.history import VERSION, History, Record, default_path
+from oaikit.widgets.history import History, Record, default_path
 from oaikit.widgets.listing import HistoryList
 
 
@@ -158,7 +159,9 @@ def test_a_damaged_file_is_an_error_that_says_so(history: History, talk: Convers
     content = bytearray(history.path.read_bytes())
     history.path.write_bytes(b"not a database, but long enough to be one " * 100)
     for work in (history.list, lambda: history.open("1"), lambda: keep(history, talk)):
-        with pytest.raises(ConversationError, match=r"chats.db is damaged .*move it away"):
+        with pytest.raises(
+            ConversationError, match=r"chats.db is damaged, or not a database at all: move it away"
+        ):
             work()
     history.path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ConversationError, match=r"chats.db"):
@@ -175,14 +178,41 @@ def test_damage_inside_is_an_error_too(history: History, talk: Conversation) -> 
         history.open("1")
 
 
-def test_a_file_of_another_version_is_left_alone(history: History, talk: Conversation) -> None:
+def test_a_file_of_a_newer_version_is_left_alone(history: History, talk: Conversation) -> None:
     keep(history, talk)
     database = sqlite3.connect(history.path)
-    database.execute(f"PRAGMA user_version = {VERSION + 1}")
+    database.execute("PRAGMA user_version = 99")
     database.close()
     for work in (history.list, lambda: keep(history, talk)):
-        with pytest.raises(ConversationError, match=f"version {VERSION + 1}, not {VERSION}"):
+        with pytest.raises(ConversationError, match=r"history of version 99, made by a newer release"):
             work()
+
+
+def test_a_file_of_the_first_release_keeps_its_chats(old_file: Callable[[str], Path]) -> None:
+    history = History(old_file("chats_1"))
+    (entry,) = history.list()
+    assert (entry.id, entry.title, entry.messages) == ("1", "Sums", 3)
+    record, talk = history.open("1")
+    assert record.settings == {"params": {"temperature": 0.2}}
+    assert [node.text for node in talk.path] == ["Be terse.", "1 + 1?", "2"]
+    assert len(talk) == 4
+    node = talk.add({"role": "user", "content": "Sure?"})
+    history.write(Record("1", "Sums", node.id), [node])
+    assert history.open("1")[1].to_json() == talk.to_json()
+
+
+def test_a_history_that_is_read_only_can_be_read(
+    open_folder: Path, talk: Conversation, request: pytest.FixtureRequest
+) -> None:
+    history = History(open_folder / "chats.db")
+    keep(history, talk)
+    history.path.chmod(0o444)
+    open_folder.chmod(0o555)
+    request.getfixturevalue("unprivileged")
+    assert [entry.id for entry in history.list()] == ["1"]
+    assert history.open("1")[1].to_json() == talk.to_json()
+    with pytest.raises(ConversationError, match="can't be written: the file or its folder is read-only"):
+        keep(history, talk)
 
 
 def test_a_database_of_another_program_is_left_alone(history: History, talk: Conversation) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import oaikit as ok
-from oaikit.errors import InvalidRequestError
+from oaikit.errors import InvalidRequestError, StorageError
 from oaikit.experiments.cells import Design, Questions, prefix_order, questions
 from oaikit.experiments.execution import keep
 from oaikit.experiments.items import Item, items_of
@@ -226,6 +226,15 @@ def test_bad_input_is_refused_before_anything_runs(given: dict[str, Any], param:
     with pytest.raises(InvalidRequestError, match=message) as caught:
         Sweep(**sound | given)
     assert caught.value.param == param
+
+
+def test_a_sweep_closes_its_store_at_the_end_of_a_with_statement(tmp_path: Path) -> None:
+    with Sweep(LLM, data=DATA, prompt="Q: {question}", store=tmp_path / "s.db") as sweep:
+        sweep._store.forget_scores("none")
+        assert (tmp_path / "s.db-wal").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["s.db"]
+    with pytest.raises(StorageError, match="closed"):
+        sweep._store.forget_scores("none")
 
 
 def test_a_store_that_is_not_there_or_empty(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_table_is_read_anew_when_another_process_has_written(results: Results,
 
 def _score_keys(store: Store) -> list[tuple[str, int, str, str]]:
     columns = "SELECT request, replicate, scorer, context FROM scores"
-    return [(row[0], row[1], row[2], row[3]) for row in store._all(columns)]
+    return [(row[0], row[1], row[2], row[3]) for row in store._db.rows(columns)]
 
 
 def test_what_is_one_execution_is_shown_as_shared(results: Results) -> None:

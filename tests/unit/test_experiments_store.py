@@ -7,15 +7,17 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from oaikit.errors import InvalidRequestError, SettingError
+from oaikit.errors import InvalidRequestError, StorageError
 from oaikit.experiments.keys import digest
-from oaikit.experiments.store import VERSION, Asked, Result, Store
+from oaikit.experiments.results import open_sweep
+from oaikit.experiments.store import Asked, Result, Store
 
 SPEC: dict[str, Any] = {"cells": [{}], "items": [{"id": 0, "data": {}}]}
 
@@ -36,7 +38,7 @@ def test_results_are_there_for_another_process_before_the_run_ends(tmp_path: Pat
     assert other.last_run("s") == ("r", {"by": "test"})
     assert other.load_sweep("s") == SPEC
     assert other.sweeps() == ["s"]
-    assert other._pragma("journal_mode") == "wal"
+    assert other._db.row("PRAGMA journal_mode") == ("wal",)
 
 
 def test_an_error_is_replaced_and_an_answer_never() -> None:
@@ -112,19 +114,20 @@ def test_two_may_write_at_once(tmp_path: Path) -> None:
     assert one.done("s") == two.done("s") == {"a": {0, 1, 2, 3}}
 
 
-def test_a_file_that_is_no_store_or_of_another_version_is_refused(tmp_path: Path) -> None:
-    text, other, old = (tmp_path / name for name in ("text", "other", "old"))
+def test_a_file_that_is_no_store_or_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    text, other, newer = (tmp_path / name for name in ("text", "other", "newer"))
     text.write_text("not a database " * 100)
     with sqlite3.connect(other) as db:
         db.execute("CREATE TABLE t (x)")
-    Store(old).close()
-    with sqlite3.connect(old) as db:
-        db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    Store(newer).close()
+    with sqlite3.connect(newer) as db:
+        db.execute("PRAGMA user_version = 99")
     for path, message in (
-        (text, "not a database"),
-        (other, "no store of oaikit's"),
-        (old, f"version {VERSION + 1}.*reads version {VERSION}"),
-        (tmp_path / "no" / "folder", "can't be used as a store"),
+        (text, "damaged, or not a database at all: name another file"),
+        (other, "no sweep store of oaikit: name another file"),
+        (newer, "version 99, made by a newer release of oaikit"),
+        (tmp_path / "no" / "folder", r"can't be opened: there is no folder .*no$"),
+        (tmp_path, "can't be opened: it is a folder"),
     ):
         with pytest.raises(InvalidRequestError, match=message) as caught:
             Store(path)
@@ -132,12 +135,66 @@ def test_a_file_that_is_no_store_or_of_another_version_is_refused(tmp_path: Path
     assert text.read_text().startswith("not a database")
 
 
-def test_a_store_that_can_be_read_and_not_written_says_so(tmp_path: Path) -> None:
-    store = filled(Store(tmp_path / "s.db"))
-    store._db.execute("PRAGMA query_only = 1")
-    with pytest.raises(SettingError, match=r"s\.db can't be written: attempt to write a readonly database"):
+def test_a_store_of_the_first_release_keeps_its_results(old_file: Callable[[str], Path]) -> None:
+    store = Store(old_file("store_1"))
+    assert store.sweeps() == ["s"]
+    assert store.load_sweep("s") == SPEC
+    assert store.last_run("s") == ("r", {"by": "main"})
+    assert store.bodies("s") == {"a": {"x": 1}, "b": {"x": 2}}
+    first, failed, second = store.rows("s")
+    assert first == (0, 0, 4, "a", 0, "r", "one\n'two' ü", "stop", 2, 10, 0.5, 0.1, -0.25, None, None, None)
+    assert (failed[4], failed[13]) == (1, "no")
+    assert second == (0, 1, 1, "b", 0, "r", "", *[None] * 7, "hm", "[]")
+    assert store.scores("s", "exact") == {("a", 0, "seven"): 1.0, ("a", 0, "eight"): None}
+    assert store.trials("t") == [(0, {"temperature": 0.5}, 0.75), (1, {"temperature": 1.5}, None)]
+    store.record([Result("a", 1, "r", text="now")])
+    assert store.done("s") == {"a": {0, 1}, "b": {0}}
+
+
+def test_a_store_that_can_only_be_read_says_so(open_folder: Path, request: pytest.FixtureRequest) -> None:
+    path = open_folder / "s.db"
+    filled(Store(path)).close()
+    path.chmod(0o444)
+    open_folder.chmod(0o555)
+    request.getfixturevalue("unprivileged")
+    store = Store(path)
+    with pytest.raises(StorageError, match=r"s\.db can't be written: the file or its folder is read-only"):
         store.record([Result("a", 0, "r", text="x")])
     assert store.rows("s") == []
+    asked = [Asked(0, 0, "a", 4), Asked(0, 1, "b", 1)]
+    store.save_sweep("s", SPEC, asked, {})  # as a Sweep does before it looks for results
+    with pytest.raises(StorageError, match="read-only"):
+        store.save_sweep("another", SPEC, asked, {})
+    assert open_sweep(path).id == "s"
+
+
+def test_faults_while_a_sweep_runs_are_errors_that_say_what_happened(tmp_path: Path) -> None:
+    store = filled(Store(tmp_path / "s.db"))
+    store._db.rows("PRAGMA max_page_count = 12")
+    with pytest.raises(StorageError, match=r"s\.db can't be written: the disk is full") as caught:
+        store.record(Result("a", number, "r", text="x" * 9000) for number in range(100))
+    assert (caught.value.param, caught.value.code) == ("store", "storage_error")
+    (tmp_path / "s.db").unlink()
+    with pytest.raises(StorageError, match=r"s\.db was deleted or replaced while it was open"):
+        store.record([Result("a", 0, "r", text="x")])
+
+
+def test_a_new_store_is_for_its_owner_alone(tmp_path: Path) -> None:
+    store = filled(Store(tmp_path / "s.db"))
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert len(list(tmp_path.iterdir())) == 3
+    store.close()
+
+
+def test_results_can_be_closed_and_leave_one_file(tmp_path: Path) -> None:
+    filled(Store(tmp_path / "s.db")).close()
+    with open_sweep(tmp_path / "s.db") as results:
+        assert results.id == "s"
+        assert (tmp_path / "s.db-wal").exists()
+    results.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["s.db"]
+    with pytest.raises(StorageError, match=r"s\.db is closed: open it again"):
+        _ = results.df
 
 
 def test_a_new_file_may_be_made_by_several_at_once(tmp_path: Path) -> None:
