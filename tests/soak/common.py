@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from tests.harness import SERVED, Server, jupyter_server
 from tools import tiny_model
+
+T = TypeVar("T")
 
 BASE_URL = "/user/ada/"  # as under JupyterHub: nothing may depend on being served at the root
 WRITE_TIMEOUT_S = 5.0  # short, so that the suites can wait for it
@@ -136,6 +138,11 @@ def connect(server: Server, timeout: float, receive_buffer: int | None = None) -
 def scaled(full: int, repeat: int, default: int) -> int:
     """A secondary number of a suite, in proportion to how often its primary part is repeated; at least 1."""
     return max(1, round(full * repeat / default))
+
+
+def chosen(names: str | None, known: dict[str, T]) -> list[T]:
+    """Those that are named, separated by commas; None: all."""
+    return [known[name.strip()] for name in (names.split(",") if names else known)]
 
 
 def cpu_model() -> str:

@@ -20,7 +20,8 @@ from tests.soak.corpus import Case, corpus
 HANGS_S = 35.0
 QUIET_S = 2.0  # how long after the last expected answer another one is waited for
 THREADS = 48
-_HEAD = re.compile(rb"HTTP/1\.[01] (\d{3})[^\r\n]*\r\n(.*?)\r\n\r\n", re.DOTALL)
+_HEAD = re.compile(rb"HTTP/1\.[01] (\d{3})[^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
+NO_ANSWER = -1  # in a list of statuses: bytes that are no answer
 
 
 @dataclass
@@ -32,31 +33,35 @@ class Seen:
     seconds: float
 
     def statuses(self) -> list[int]:
-        """The statuses of the answers, by walking over their bodies."""
+        """The statuses of the answers that came whole."""
         found, rest = [], self.data
         while match := _HEAD.match(rest):
             status, head = int(match[1]), match[2].lower()
-            rest = rest[match.end() :]
+            after = rest[match.end() :]
             if status >= 200:
+                body = _after_body(after, head, status, self.closed)
+                if body is None:
+                    return found
+                after = body
                 found.append(status)
-                rest = _after_body(rest, head, status)
-        return found if not rest else [*found, -1]
+            rest = after
+        return [*found, NO_ANSWER] if rest else found
 
 
-def _after_body(rest: bytes, head: bytes, status: int) -> bytes:
-    """What follows an answer's body."""
-    if status == 204:
+def _after_body(rest: bytes, head: bytes, status: int, closed: bool) -> bytes | None:
+    """What follows an answer's body. None: the body has not come whole."""
+    if status in (204, 304):
         return rest
     if length := re.search(rb"(?:^|\n)content-length: *(\d+)", head):
-        return rest[int(length[1]) :]
+        return rest[int(length[1]) :] if len(rest) >= int(length[1]) else None
     if b"transfer-encoding: chunked" not in head:
-        return b""  # goes on to the end of the connection
+        return b"" if closed else None  # goes on to the end of the connection
     while chunk := re.match(rb"([0-9a-fA-F]+)\r\n", rest):
         size = int(chunk[1], 16)
         rest = rest[chunk.end() + size + 2 :]
         if size == 0:
-            break
-    return rest
+            return rest
+    return None
 
 
 def exchange(server: Server, case: Case) -> Seen:
@@ -90,11 +95,11 @@ def judge(case: Case, seen: Seen, log: str) -> str | None:
     if case.mark in log:
         return "the inner request was answered, says Jupyter's log"
     if len(statuses) > case.most:
-        return f"{len(statuses)} answers, at most {case.most} wanted"
-    if -1 in statuses:
+        return f"{statuses} answered, at most {case.most} answer wanted: {seen.data[-200:]!r}"
+    if NO_ANSWER in statuses:
         return f"bytes that are no answer: {seen.data[-200:]!r}"
     if not statuses and not seen.closed:
-        return f"no answer and no end in {seen.seconds:.0f} s"
+        return f"no whole answer and no end in {seen.seconds:.0f} s: {seen.data[-100:]!r}"
     if seen.seconds > HANGS_S:
         return f"took {seen.seconds:.1f} s"
     if case.statuses and tuple(statuses) not in case.statuses:
