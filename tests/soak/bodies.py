@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tests.harness import SERVED
@@ -196,7 +197,11 @@ class Body:
     content_type: str = JSON_TYPE
 
 
-def structures() -> Iterator[Body]:
+# Makes a body. Most of the hand-made ones are large, and only some of them are sent.
+Making = Callable[[], Body]
+
+
+def structures() -> Iterator[Making]:
     """Every hostile schema, grammar and pattern in every place of every route that takes one."""
     chat = {**_SAID, "max_tokens": 4}
     completion = {**_ASKED, "prompt": "The", "max_tokens": 4}
@@ -206,17 +211,19 @@ def structures() -> Iterator[Body]:
         named = {"name": "s", "schema": schema}
         tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
         wanted = {"type": "json_schema", "json_schema": named}
-        yield _body("v1/chat/completions", {**chat, "response_format": wanted})
-        yield _body("v1/chat/completions", {**chat, "tools": [tool], "tool_choice": "required"})
-        yield _body("v1/chat/completions/batch", {**batch, "response_format": wanted})
-        yield _body("v1/completions", {**completion, "response_format": wanted})
-        yield _body("v1/responses", {**respond, "text": {"format": {"type": "json_schema", **named}}})
+        yield partial(_body, "v1/chat/completions", {**chat, "response_format": wanted})
+        yield partial(_body, "v1/chat/completions", {**chat, "tools": [tool], "tool_choice": "required"})
+        yield partial(_body, "v1/chat/completions/batch", {**batch, "response_format": wanted})
+        yield partial(_body, "v1/completions", {**completion, "response_format": wanted})
+        yield partial(
+            _body, "v1/responses", {**respond, "text": {"format": {"type": "json_schema", **named}}}
+        )
         flat = {"type": "function", "name": "f", "parameters": schema}
-        yield _body("v1/responses", {**respond, "tools": [flat], "tool_choice": "required"})
+        yield partial(_body, "v1/responses", {**respond, "tools": [flat], "tool_choice": "required"})
         tools = [{"name": "f", "input_schema": schema}]
-        yield _body("v1/messages", {**chat, "tools": tools, "tool_choice": {"type": "any"}})
+        yield partial(_body, "v1/messages", {**chat, "tools": tools, "tool_choice": {"type": "any"}})
         for value in (schema, json.dumps(schema)):
-            yield _body("v1/chat/completions", {**chat, "structured_outputs": {"json": value}})
+            yield partial(_body, "v1/chat/completions", {**chat, "structured_outputs": {"json": value}})
     for kind, values in (
         ("grammar", GRAMMARS),
         ("regex", PATTERNS),
@@ -225,27 +232,32 @@ def structures() -> Iterator[Body]:
     ):
         for value in values:
             outputs = {"structured_outputs": {kind: value}}
-            yield _body("v1/chat/completions", {**chat, **outputs})
-            yield _body("v1/completions", {**completion, **outputs})
-            yield _body("v1/responses", {**respond, **outputs})
-            yield _body("v1/messages", {**chat, **outputs})
-            yield _body("v1/chat/completions/batch", {**batch, **outputs})
+            yield partial(_body, "v1/chat/completions", {**chat, **outputs})
+            yield partial(_body, "v1/completions", {**completion, **outputs})
+            yield partial(_body, "v1/responses", {**respond, **outputs})
+            yield partial(_body, "v1/messages", {**chat, **outputs})
+            yield partial(_body, "v1/chat/completions/batch", {**batch, **outputs})
 
 
-def spoiled() -> Iterator[Body]:
+def spoiled() -> Iterator[Making]:
     """Every hostile value in every place of a body of every route."""
     draw = random.Random(0)
     originals = {**{f"v1/{endpoint}": valid(draw, endpoint) for endpoint in ENDPOINTS}, **SAMPLES}
     for path, original in originals.items():
         for index in range(len([*places(original)])):
             for value in HOSTILE:
-                body = copy.deepcopy(original)
-                container, key = [*places(body)][index]
-                container[key] = value
-                yield _body(path, body)
+                yield partial(_spoil, path, original, index, value)
 
 
-def plain() -> Iterator[Body]:
+def _spoil(path: str, original: dict[str, Any], index: int, value: Any) -> Body:
+    """A body with one value in place of what it has at one of its places."""
+    body = copy.deepcopy(original)
+    container, key = [*places(body)][index]
+    container[key] = value
+    return _body(path, body)
+
+
+def plain() -> Iterator[Making]:
     """What is no JSON object, and forms, on every route."""
     raw = (
         b"",
@@ -265,11 +277,11 @@ def plain() -> Iterator[Body]:
     audio = ("v1/audio/transcriptions", "v1/audio/translations")
     for path in (*(f"v1/{endpoint}" for endpoint in ENDPOINTS), *SAMPLES, *audio):
         for data in raw:
-            yield Body(path, data)
-        yield Body(path, b'{"model": 1}', "text/plain")
+            yield partial(Body, path, data)
+        yield partial(Body, path, b'{"model": 1}', "text/plain")
         for data in forms:
-            yield Body(path, data, "multipart/form-data; boundary=x")
-        yield Body(path, form, "multipart/form-data")
+            yield partial(Body, path, data, "multipart/form-data; boundary=x")
+        yield partial(Body, path, form, "multipart/form-data")
 
 
 def mutations(draw: random.Random) -> Iterator[Body]:
@@ -289,7 +301,7 @@ def bodies(count: int, seed: int) -> list[Body]:
     chosen: list[Body] = []
     for made in (structures(), spoiled(), plain()):
         all_of_them = list(made)
-        chosen += draw.sample(all_of_them, min(len(all_of_them), count // 5))
+        chosen += [make() for make in draw.sample(all_of_them, min(len(all_of_them), count // 5))]
     random_ones = mutations(draw)
     chosen += [next(random_ones) for _ in range(count - len(chosen))]
     draw.shuffle(chosen)
