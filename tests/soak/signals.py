@@ -63,7 +63,7 @@ class Family:
         self._thread.start()
 
     def _look(self) -> None:
-        while not self._done.wait(0.02):
+        while not self._done.wait(0.05):
             self._add_children()
 
     def _add_children(self) -> None:
@@ -119,7 +119,7 @@ def phase(*wanted: str) -> Callable[[Server], object]:
         assert status["state"] == "loading", f"{status['state']} before the phase: {status['error']}"
         return (status["progress"] or {}).get("phase") in wanted
 
-    return lambda server: wait_until(lambda: look(server), READY_S, every=0.005)
+    return lambda server: wait_until(lambda: look(server), READY_S, every=0.02)
 
 
 def spawned(server: Server) -> object:
@@ -133,7 +133,7 @@ def spawned(server: Server) -> object:
                 titles.append(" ".join(child.cmdline()))
         return any("spawn_main" in title or "VLLM::" in title for title in titles)
 
-    return wait_until(look, READY_S, every=0.005)
+    return wait_until(look, READY_S, every=0.02)
 
 
 def ready(server: Server) -> object:
