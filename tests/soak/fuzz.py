@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -132,7 +133,7 @@ def _restored(server: Server) -> bool:
     return True
 
 
-def run(ground: Ground, repeat: int) -> list[Check]:
+def run(ground: Ground, repeat: int) -> Iterator[Check]:
     """As many bodies, and loads in proportion.
 
     Args:
@@ -140,4 +141,5 @@ def run(ground: Ground, repeat: int) -> list[Check]:
         repeat: How many bodies.
     """
     server = ground.server()
-    return [*fuzz(server, repeat), bad_loads(server, min(18, scaled(18, repeat, FULL)))]
+    yield from fuzz(server, repeat)
+    yield bad_loads(server, scaled(18, repeat, FULL))

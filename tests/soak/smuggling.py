@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -119,7 +120,7 @@ def requests_to(server: Server) -> dict[str, bytes]:
     }
 
 
-def run(ground: Ground, repeat: int) -> list[Check]:
+def run(ground: Ground, repeat: int) -> Iterator[Check]:
     """The corpus, `repeat` times on each of three routes.
 
     Args:
@@ -150,4 +151,4 @@ def run(ground: Ground, repeat: int) -> list[Check]:
     healthy = status["state"] == "ready" and not status["restarts"]
     after.record(None if healthy else f"{status['state']}, {status['restarts']} restarts")
     after.note = "answers: " + "; ".join(f"{text} × {count}" for text, count in statuses.most_common())
-    return [*checks.values(), after]
+    yield from (*checks.values(), after)
