@@ -13,13 +13,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.soak import access, crashes, fuzz, load, signals, smuggling
-from tests.soak.common import Check, Ground, cores, cpu_model
+from tests.soak.common import SHOWN, Check, Ground, cores, cpu_model
 from tests.soak.report import page
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 class Suite:
     """A suite, how often it repeats its primary part by default, and what that part is."""
 
-    run: Callable[[Ground, int], list[Check]]
+    run: Callable[[Ground, int], Iterator[Check]]
     repeat: int
     unit: str
 
@@ -71,11 +72,27 @@ def commit() -> str:
     return git("rev-parse", "--short", "HEAD") + (" with local changes" if changed else "")
 
 
+def show(check: Check) -> None:
+    """Print what came of a check."""
+    print(f"  {check.name}: {check.failed} of {check.runs} failed; {check.measured()}", flush=True)
+    for failure in check.failures[:SHOWN]:
+        print(f"    {failure}", flush=True)
+
+
 def run_suite(name: str, suite: Suite, ground: Ground, repeat: int, out: Path) -> bool:
     """Run one suite and write its results. Returns whether nothing failed."""
     print(f"{name}: {repeat} {suite.unit}", flush=True)
     began, date, revision = time.monotonic(), datetime.now(UTC), commit()
-    checks = suite.run(ground, repeat)
+    checks: list[Check] = []
+    try:
+        for check in suite.run(ground, repeat):
+            checks.append(check)
+            show(check)
+    except Exception as exc:
+        traceback.print_exc()
+        whole = Check("the suite itself", "runs to its end")
+        whole.record(f"{type(exc).__name__}: {exc}")
+        checks.append(whole)
     result = {
         "suite": name,
         "date": date.strftime("%Y-%m-%d %H:%M UTC"),
@@ -89,10 +106,6 @@ def run_suite(name: str, suite: Suite, ground: Ground, repeat: int, out: Path) -
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    for check in checks:
-        print(f"  {check.name}: {check.failed} of {check.runs} failed; {check.measured()}", flush=True)
-        for failure in check.failures[:20]:
-            print(f"    {failure}", flush=True)
     return not any(check.failed for check in checks)
 
 

@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.client import HTTPException
@@ -191,7 +192,7 @@ def everybody(server: Server, count: int) -> list[Check]:
     return [answered, after]
 
 
-def run(ground: Ground, repeat: int) -> list[Check]:
+def run(ground: Ground, repeat: int) -> Iterator[Check]:
     """Kills, and the other parts in proportion. `SOAK_CRASHES` (kills, hangs, operations) chooses some.
 
     Args:
@@ -209,7 +210,6 @@ def run(ground: Ground, repeat: int) -> list[Check]:
     memory = Check(
         "Jupyter's resident memory at the end", f"at most {GROWTH:.0%} more than after the first crash"
     )
-    checks: list[Check] = []
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as folder,
         engine_server(Path(folder), "--OAIKit.load_timeout_s=90") as server,
@@ -221,16 +221,16 @@ def run(ground: Ground, repeat: int) -> list[Check]:
         if "kills" in parts:
             for _ in range(repeat - 1):
                 disturb(server, signal.SIGKILL, told, back, ANSWERED_S)
-        checks += [told, back]
+        yield from (told, back)
         if "hangs" in parts:
             for _ in range(scaled(HANGS, repeat, FULL)):
                 disturb(server, signal.SIGSTOP, hung, awake, NOTICED_S)
-            checks += [hung, awake]
+            yield from (hung, awake)
         if "operations" in parts:
-            checks += everybody(server, scaled(OPERATIONS, repeat, FULL))
+            yield from everybody(server, scaled(OPERATIONS, repeat, FULL))
         with suppress(AssertionError):
             become_ready(server)
         after = resident(server)
     memory.record(f"{before >> 20} MiB, then {after >> 20} MiB" if after > before * (1 + GROWTH) else None)
     memory.note = f"{before >> 20} MiB, then {after >> 20} MiB ({after / before - 1:+.1%})"
-    return [*checks, memory]
+    yield memory

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,7 +204,7 @@ def wait_for_end(family: Family, limit_s: float) -> tuple[str | None, float]:
     return (f"ended after {passed:.1f} s: {late}" if late else None), passed
 
 
-def run(ground: Ground, repeat: int) -> list[Check]:
+def run(ground: Ground, repeat: int) -> Iterator[Check]:
     """Every signal in every situation, `repeat` times.
 
     Args:
@@ -212,7 +212,6 @@ def run(ground: Ground, repeat: int) -> list[Check]:
         repeat: How often.
     """
     ground.close()
-    checks = []
     for number in chosen(os.environ.get("SOAK_SIGNALS"), {each.name: each for each in LIMITS_S}):
         for situation in chosen(os.environ.get("SOAK_SITUATIONS"), {each.name: each for each in SITUATIONS}):
             ended = Check(
@@ -223,9 +222,6 @@ def run(ground: Ground, repeat: int) -> list[Check]:
                 told = Check(f"{number.name}, the streams", "an error event and [DONE]")
             for _ in range(repeat):
                 one_run(number, situation, ended, told)
-            checks += [ended, told] if told else [ended]
-            for check in checks[-2 if told else -1 :]:
-                print(
-                    f"  {check.name}: {check.failed} of {check.runs} failed", *check.failures[:1], flush=True
-                )
-    return checks
+            yield ended
+            if told is not None:
+                yield told
