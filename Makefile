@@ -30,7 +30,7 @@ CONFIG := server_ext/jupyter-config/server-config/oaikit_server.json
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench bench-widget demo-model demo-model-eval showcase lint format clean
+.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench bench-widget soak demo-model demo-model-eval showcase lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ chromium: # for the tests in a browser; without one they are skipped, and say so
 bench: $(STAMP) ## measure the serving speed that the README quotes (ARGS=options), and that of sweeps
 	$(BIN)/python benchmarks/serving.py $(ARGS)
 	$(BIN)/python -m benchmarks.experiments
+
+soak: $(STAMP) ## the long suites: signals, crashes, load, fuzz, smuggling, access (ARGS="signals --repeat 1")
+	$(BIN)/python -m tests.soak --write docs/reliability.md $(ARGS)
 
 bench-widget: $(STAMP) chromium ## measure what the chat costs the browser, and how soon Stop frees the engine
 	$(BIN)/python -m benchmarks.widget

@@ -127,7 +127,12 @@ def places(node: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def mutated(draw: random.Random, endpoint: str) -> bytes:
-    body = json.loads(json.dumps(valid(draw, endpoint)))
+    return mutate(draw, valid(draw, endpoint))
+
+
+def mutate(draw: random.Random, original: dict[str, Any]) -> bytes:
+    """A body with one to three changes, as bytes that may not even be JSON."""
+    body = json.loads(json.dumps(original))
     for _ in range(draw.randint(1, 3)):
         here = [*places(body)]
         if not here:
