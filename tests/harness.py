@@ -111,7 +111,7 @@ class Server:
         found = [
             p
             for p in psutil.Process(self.process.pid).children(recursive=True)
-            if _title(p).startswith("VLLM::")
+            if title(p).startswith("VLLM::")
         ]
         self.children |= {p.pid for p in found}
         return found
@@ -146,7 +146,8 @@ class Server:
                 psutil.Process(pid).kill()
 
 
-def _title(process: psutil.Process) -> str:
+def title(process: psutil.Process) -> str:
+    """The command line of a process; empty if it has ended."""
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
@@ -156,7 +157,7 @@ def _title(process: psutil.Process) -> str:
 def _alive(pid: int) -> str:
     try:
         process = psutil.Process(pid)
-        return "" if process.status() == psutil.STATUS_ZOMBIE else _title(process)
+        return "" if process.status() == psutil.STATUS_ZOMBIE else title(process)
     except psutil.Error:
         return ""
 

@@ -60,6 +60,7 @@ class ToolCall(Object):
     """A tool call of an assistant's message, completed with what vLLM insists on: an id, a type, arguments."""
 
     def check(self, value: Any, path: str) -> Any:
+        """The call with what it lacks filled in."""
         call = super().check(value, path)
         call.setdefault("type", "function")
         if "id" not in call:

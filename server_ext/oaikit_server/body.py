@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from tornado.http1connection import HTTP1Connection
@@ -73,6 +74,11 @@ class LimitedBody(RequestHandler):
     def _answer_now(self) -> None:
         """Answer while the client still sends. It ends when all has come, or after the time and bytes to linger."""
         self._answered, self._kept = True, None
+        connection = self.request.connection
+        if isinstance(connection, HTTP1Connection):
+            connection.set_max_body_size(
+                sys.maxsize
+            )  # else tornado would add a 400 of its own to this answer
         body = self.error_answer(self._error)
         self.set_header("Connection", "close")
         self.set_header("Content-Length", len(body))

@@ -146,6 +146,10 @@ def test_a_cookie_needs_the_xsrf_token(server: Server) -> None:
     xsrf = next(part.split("=", 1)[1] for part in cookies.split("; ") if part.startswith("_xsrf"))
     headers = {"Cookie": cookies, "X-XSRFToken": xsrf}
     assert server.request("POST", "oaikit/v1/chat/completions", CHAT, key=None, headers=headers).status == 200
+    headers["Origin"] = "https://evil.example"
+    foreign = server.request("POST", "oaikit/v1/chat/completions", CHAT, key=None, headers=headers)
+    assert (foreign.status, foreign.json["error"]["code"]) == (403, "permission_denied")
+    assert "https://evil.example" in foreign.json["error"]["message"]
 
 
 def test_a_foreign_host_header_is_refused(server: Server) -> None:

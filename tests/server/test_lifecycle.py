@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.harness import READY_S, Server, jupyter_server, wait_until
+from tests.harness import READY_S, Server, jupyter_server, title, wait_until
 
 
 class Streaming:
@@ -107,7 +107,7 @@ def test_a_terminated_jupyter_leaves_no_engine(model: Path, tmp_path: Path) -> N
 def spawned(server: Server) -> list[int]:
     """Processes of multiprocessing below the server: vLLM's, from their first moment on."""
     children = psutil.Process(server.process.pid).children(recursive=True)
-    return [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return [child.pid for child in children if "spawn_main" in title(child)]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
@@ -143,15 +143,23 @@ def test_a_hung_engine_is_killed_and_started_again(model: Path, tmp_path: Path) 
 
 
 RAISES = """
-class Raises:
-    def __init__(self, vllm_config, device, is_pin_memory): self.seeds = set()
-    @classmethod
-    def validate_params(cls, params): pass
-    def is_argmax_invariant(self): return False
-    def update_state(self, update):
-        for index, params, *_ in update.added if update else ():
-            if params.seed == 13: raise MemoryError("the device has run out of memory")
-    def apply(self, logits): return logits
+from vllm.v1.sample.logits_processor import LogitsProcessor
+
+
+class Raises(LogitsProcessor):
+    def __init__(self, vllm_config, device, is_pin_memory):
+        pass
+
+    def is_argmax_invariant(self):
+        return False
+
+    def update_state(self, batch_update):
+        for _, params, *_ in batch_update.added if batch_update else ():
+            if params.seed == 13:
+                raise MemoryError("the device has run out of memory")
+
+    def apply(self, logits):
+        return logits
 """
 
 

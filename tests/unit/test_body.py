@@ -164,6 +164,16 @@ def test_an_absurd_length_is_answered_too(digits):
     scenario(run)
 
 
+def test_a_length_that_tornado_refuses_too_is_answered_once():
+    async def run(client):
+        await client.send(head("/", "Content-Length: 4294967296") + b"x" * 100)
+        assert (await client.answer())[0] == 413
+        client.writer.write_eof()
+        assert await client.closed(), "nothing follows the answer"
+
+    scenario(run)
+
+
 def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_large():
     async def run(client):
         await client.send(head("/", "Transfer-Encoding: chunked"))

@@ -125,7 +125,15 @@ class OAIKitHandler(LimitedBody, JupyterHandler):
         """A key in a header is no cookie, so nobody can be tricked into sending it; without a user there is a 401."""
         if self._key is not None or getattr(self, "_jupyter_current_user", None) is None:
             return
-        super().check_xsrf_cookie()
+        try:
+            super().check_xsrf_cookie()
+        except HTTPError as exc:
+            if exc.status_code != 404:  # Jupyter's status for a page of another origin
+                raise
+            raise PermissionDeniedError(
+                f"a page of {self.request.headers.get('Origin')} may not send requests with this login; Jupyter's "
+                "setting allow_origin names the origins that may"
+            ) from exc
 
     def set_cookie(self, *args: Any, **kwargs: Any) -> None:
         """No answer sets a cookie; Jupyter would hand a 30-day login to every client that sends its token."""
