@@ -30,8 +30,10 @@ SEED = 14
 STREAMS, CHATS = 12, 4  # in flight at each kill
 # A client of a dying engine has its answer by then, in seconds: an error, or the answer of the engine's successor.
 ANSWERED_S = 120.0
-# A hung engine has to be noticed by then: the probe's interval and its patience.
-NOTICED_S = 90.0
+# After this silence an engine counts as hung. The default is two minutes, three times of which are long here.
+HANG_TIMEOUT_S = 20
+# A hung engine has to be noticed, and its clients told, by then.
+NOTICED_S = HANG_TIMEOUT_S + 10.0
 # The resident memory of Jupyter may have grown by this much.
 GROWTH = 0.05
 LOAD = {"model": str(tiny_model.default_folder()), "served_model_name": SERVED}
@@ -210,9 +212,10 @@ def run(ground: Ground, repeat: int) -> Iterator[Check]:
     memory = Check(
         "Jupyter's resident memory at the end", f"at most {GROWTH:.0%} more than after the first crash"
     )
+    options = ("--OAIKit.load_timeout_s=90", f"--OAIKit.hang_timeout_s={HANG_TIMEOUT_S}")
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as folder,
-        engine_server(Path(folder), "--OAIKit.load_timeout_s=90") as server,
+        engine_server(Path(folder), *options) as server,
     ):
         server.wait_for("ready")
         # What is imported and allocated once, by a first life and a first crash, is no growth.
