@@ -16,11 +16,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from oaikit._distribution import install_command
 from oaikit._loop import LoopThread
 from oaikit.engine import _child
 from oaikit.engine.call import Call, Send, crashed
-from oaikit.engine.state import EngineSpec, EngineStatus, Progress, State, public_arguments
+from oaikit.engine.installation import explain_import_failure
+from oaikit.engine.redaction import public_arguments
+from oaikit.engine.state import EngineSpec, EngineStatus, Progress, State
 from oaikit.errors import (
     EngineFailedError,
     EngineLoadingError,
@@ -129,13 +130,16 @@ class EngineHost:
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(outcome)), timeout_s)
 
     async def check(self, spec: EngineSpec) -> None:
-        """Have vLLM check the names of the arguments, in another thread. Imports vLLM: seconds, the first time.
+        """Have vLLM check the model and the arguments, in another thread. Nothing is started or stopped.
+
+        The first call imports vLLM, which takes seconds.
 
         Raises:
-            EngineArgumentError: vLLM has no such argument.
+            EngineArgumentError: vLLM would refuse the model or an argument.
+            EngineFailedError: vLLM cannot be imported, or there is no device.
         """
         adapter = await asyncio.to_thread(_import_adapter)
-        await asyncio.to_thread(adapter.parse_arguments, spec.source, spec.engine_arguments())
+        await asyncio.to_thread(adapter.check_arguments, spec.source, spec.engine_arguments())
 
     def open(
         self, scope: dict[str, Any], body: bytes, send: Send, ended: Callable[[], None] | None = None
@@ -379,11 +383,8 @@ def _import_adapter() -> ModuleType:
     environment = PreservedEnvironment()  # the import alone sets half a dozen variables
     try:
         from oaikit.engine import _vllm
-    except ImportError as exc:
-        raise EngineFailedError(
-            f"vLLM can't be imported ({exc}); install it with: {install_command('gpu')}, "
-            f"or on a machine without an NVIDIA GPU: {install_command('cpu')}"
-        ) from exc
+    except Exception as exc:  # a broken installation raises whatever its libraries raise
+        raise EngineFailedError(explain_import_failure(exc)) from exc
     finally:
         environment.restore()
     _child.end_without_collecting()
