@@ -9,6 +9,7 @@ variable                       meaning
 ``OPENAI_API_KEY``             set to the same key, likewise
 ``OAIKIT_ENGINE_REPORT``       internal: the file in which vLLM's child processes report a load's progress
 ``RUNPOD_API_KEY``             the key of ``oaikit.connect(runpod=…)``
+``CUDA_VISIBLE_DEVICES``       read to say why vLLM finds no GPU
 =============================  ==========================================================================
 
 The others, under the names that RunPod's vLLM worker gave them, are the fields of `Environment`. A trait of the
@@ -33,6 +34,7 @@ OPENAI_BASE_URL = "OPENAI_BASE_URL"
 OPENAI_API_KEY = "OPENAI_API_KEY"
 ENGINE_REPORT = "OAIKIT_ENGINE_REPORT"
 RUNPOD_API_KEY = "RUNPOD_API_KEY"
+VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 
 
 def announced_server() -> tuple[str, str] | None:
@@ -80,6 +82,12 @@ def runpod_key() -> str:
 def engine_report_file() -> str | None:
     """In a process that vLLM started for oaikit: the file to report progress to."""
     return os.environ.get(ENGINE_REPORT)
+
+
+def gpus_are_hidden() -> bool:
+    """Whether ``CUDA_VISIBLE_DEVICES`` is set and names no GPU. CUDA stops reading it at the first bad entry."""
+    first = os.environ.get(VISIBLE_GPUS, "0").split(",")[0].strip()
+    return first == "" or first.startswith("-") or first.lower() == "nodevfiles"
 
 
 class ThreadEnvironment:

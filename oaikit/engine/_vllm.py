@@ -6,9 +6,9 @@ It imports vLLM at its top: import it on the engine's thread, never on Jupyter's
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import gc
 import logging
+import os
 import signal
 import time
 import typing
@@ -16,10 +16,10 @@ from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
-import pydantic
 import vllm
 from vllm import envs
 from vllm.config import VllmConfig
@@ -27,25 +27,45 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.app import build_app
 from vllm.envs import disable_envs_cache, enable_envs_cache
+from vllm.model_executor.model_loader import get_model_loader
 from vllm.platforms import current_platform
+from vllm.reasoning import ReasoningParserManager
 from vllm.sampling_params import SamplingParams
+from vllm.tool_parsers import ToolParserManager
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.argparse_utils import FlexibleArgumentParser
+from vllm.utils.import_utils import import_plugin
 from vllm.utils.ompmultiprocessing import OMPProcessManager
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from oaikit.engine._spawn import Spawner
+from oaikit.engine.arguments import (
+    CPU_DEFAULTS,
+    SAFE_DEFAULTS,
+    RaisingParser,
+    argument_error,
+    blamed_argument,
+    check_names,
+    error_text,
+    set_argument,
+)
+from oaikit.engine.installation import no_gpu
+from oaikit.engine.redaction import public_url
 from oaikit.engine.shortcut import shortened
 from oaikit.engine.state import STARTING_ENGINE_CORE
 from oaikit.engine.worker import WorkerThread
-from oaikit.errors import EngineArgumentError
-from oaikit.settings import ThreadEnvironment
+from oaikit.errors import EngineArgumentError, EngineFailedError, OAIKitError
+from oaikit.settings import ThreadEnvironment, gpus_are_hidden
 
 # Names that moved between the supported releases, newest release first.
 try:
-    from vllm.entrypoints.common.cli_args import make_arg_parser, validate_api_server_args
+    from vllm.entrypoints.common.cli_args import (
+        make_arg_parser,
+        validate_api_server_args,
+        validate_parsed_serve_args,
+    )
 except ModuleNotFoundError:  # vLLM 0.32
-    from vllm.entrypoints.launchers.cli_args import make_arg_parser
+    from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
     from vllm.entrypoints.launchers.launcher import validate_api_server_args
 
 log = logging.getLogger("oaikit.engine")
@@ -55,140 +75,147 @@ VERSION: str = vllm.__version__
 # How long EngineCore may take to end by itself, seconds, before vLLM kills it. Its requests have been ended before.
 _SHUTDOWN_S = 3.0
 
-# Arguments of vLLM's own HTTP server. Here Jupyter is the HTTP server, so they'd be accepted and do nothing.
-_HTTP_SERVER_ARGUMENTS = frozenset(
-    [
-        "allow_credentials",
-        "allowed_headers",
-        "allowed_methods",
-        "allowed_origins",
-        "api_key",
-        "api_server_count",
-        "config",
-        "disable_access_log_for_endpoints",
-        "disable_fastapi_docs",
-        "disable_uvicorn_access_log",
-        "enable_offline_docs",
-        "enable_request_id_headers",
-        "enable_ssl_refresh",
-        "grpc",
-        "grpc_port",
-        "h11_max_header_count",
-        "h11_max_incomplete_event_size",
-        "headless",
-        "host",
-        "middleware",
-        "model_tag",
-        "port",
-        "root_path",
-        "ssl_ca_certs",
-        "ssl_cert_reqs",
-        "ssl_certfile",
-        "ssl_ciphers",
-        "ssl_keyfile",
-        "uds",
-        "uvicorn_log_level",
-        "data_parallel_supervisor_port",
-        "dp_supervisor_probe_failure_threshold",
-        "dp_supervisor_probe_interval_s",
-        "dp_supervisor_probe_timeout_s",
-    ]
-)
-
 _ASKED_MOST = ("/v1/chat/completions", "/v1/completions")
-
-# Where the user has not said otherwise. vLLM's server fetches media from any address that a request names, those of the
-# host's own network too (https://docs.vllm.ai/en/latest/usage/security.html). An empty list would allow all, so it is a
-# name that no host has (RFC 2606).
-SAFE_DEFAULTS: Mapping[str, Any] = {"allowed_media_domains": ["none.invalid"]}
-
-# For a machine without a GPU, where the user has not said otherwise. float32, because bf16 kernels die with SIGILL on
-# some x86 hosts; eager, because compiling takes longer than it saves on small models; 1 GiB of KV cache, because
-# vLLM's default takes a large share of a memory that Jupyter's kernels need; no prompt in pieces, because a seeded one
-# ends vLLM 0.32's engine ("CPU Generator does not use offset").
-CPU_DEFAULTS: Mapping[str, Any] = {
-    "dtype": "float32",
-    "enable_chunked_prefill": False,
-    "enforce_eager": True,
-    "kv_cache_memory_bytes": 1 << 30,
-}
 
 
 def device_name() -> str:
-    """The device that vLLM will use, in its own words: ``"cpu"``, ``"NVIDIA H100 80GB HBM3"``."""
-    return str(current_platform.get_device_name())
+    """The device that vLLM will use, in its own words: ``"cpu"``, ``"NVIDIA H100 80GB HBM3"``.
+
+    Raises:
+        EngineFailedError: There is none. The message says why and what to do.
+    """
+    hidden = current_platform.is_cuda_alike() and gpus_are_hidden()
+    try:
+        if not hidden and not current_platform.is_unspecified():
+            return str(current_platform.get_device_name())
+    except Exception as exc:
+        raise EngineFailedError(f"{no_gpu()} ({error_text(exc)})") from exc
+    raise EngineFailedError(no_gpu())
 
 
 def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The user's options, and oaikit's defaults where they say nothing."""
+    """The user's options, and oaikit's defaults for what they leave out."""
     return {**SAFE_DEFAULTS, **(CPU_DEFAULTS if current_platform.is_cpu() else {}), **options}
 
 
+class _Parser(RaisingParser, FlexibleArgumentParser):  # type: ignore[misc]  # mypy does not follow into vLLM
+    """vLLM's parser, whose errors are exceptions."""
+
+
 def parse_arguments(model: str, options: Mapping[str, Any]) -> Namespace:
-    """vLLM's arguments for a model: its own defaults, oaikit's for a CPU, and over both the user's options.
+    """vLLM's arguments for a model.
+
+    Args:
+        model: The model's name or path.
+        options: The user's values by name. They win over oaikit's defaults, which win over vLLM's.
 
     Raises:
-        EngineArgumentError: an option has a name that vLLM does not know, or one of vLLM's own HTTP server; or it is
-            a dict that is no such configuration.
+        EngineArgumentError: vLLM has no such argument, or its command line would not accept the value.
     """
-    args: Namespace = make_arg_parser(FlexibleArgumentParser()).parse_args([])
-    names = set(vars(args)) | {field.name for field in dataclasses.fields(AsyncEngineArgs)}
-    _check_names(options, {name for name in names - _HTTP_SERVER_ARGUMENTS if not name.startswith("_")})
-    for name, value in {**with_defaults(options), "model": model}.items():
-        setattr(args, name, _configuration(name, value))
-    if isinstance(args.served_model_name, str):
-        args.served_model_name = [args.served_model_name]
+    parser = make_arg_parser(_Parser())
+    args: Namespace = parser.parse_args([])
+    fields = {field.name: field for field in dataclasses.fields(AsyncEngineArgs)}
+    check_names(options, {*vars(args), *fields}, VERSION)
+    for name, value in with_defaults(options).items():
+        set_argument(parser, args, name, value)
+        setattr(args, name, _configuration(fields.get(name), getattr(args, name, None)))
+    args.model = model
+    # Set here and not left to vLLM, which would take the path of a cache for it (HF_HUB_OFFLINE).
+    args.served_model_name = args.served_model_name or [public_url(model)]
+    # Jupyter authenticates. Without a key of its own vLLM's app would ask for the one in VLLM_API_KEY; an empty one
+    # switches its authentication off.
+    args.api_key = [""]
     return args
 
 
-def _configuration(name: str, value: Any) -> Any:
-    """A dict as the configuration that the argument takes, as vLLM's command line reads its JSON; else the value."""
-    if not isinstance(value, Mapping):
+def _configuration(field: dataclasses.Field[Any] | None, value: Any) -> Any:
+    """A dict that the command line has not read, as the configuration object that the argument takes."""
+    if field is None or not isinstance(value, Mapping):
         return value
-    kind = next((field.type for field in dataclasses.fields(AsyncEngineArgs) if field.name == name), None)
-    made = next((each for each in typing.get_args(kind) or (kind,) if dataclasses.is_dataclass(each)), None)
+    kinds = typing.get_args(field.type) or (field.type,)
+    made = next((each for each in kinds if dataclasses.is_dataclass(each)), None)
     if not isinstance(made, type):
         return value
     try:
         return made(**value)
     except (TypeError, ValueError) as exc:
-        wrong = exc.errors() if isinstance(exc, pydantic.ValidationError) else []
-        told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in wrong) or str(exc)
-        raise EngineArgumentError(f"engine argument {name!r}: {told}", param=name) from exc
+        raise argument_error(field.name, exc) from exc
 
 
-def _check_names(options: Mapping[str, Any], known: set[str]) -> None:
-    for name in options:
-        if name == "model":
-            raise EngineArgumentError(
-                "name the model beside the engine arguments, not among them", param=name
-            )
-        if name in _HTTP_SERVER_ARGUMENTS:
-            raise EngineArgumentError(
-                f"engine argument {name!r} belongs to vLLM's own HTTP server; under Jupyter set the server's "
-                "address, keys and TLS in Jupyter's configuration",
-                param=name,
-            )
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise EngineArgumentError(f"vLLM {VERSION} has no engine argument {name!r}{hint}", param=name)
+def check_arguments(model: str, options: Mapping[str, Any]) -> None:
+    """Check all that can be checked without starting an engine. A running engine is left alone.
+
+    vLLM reads the model's configuration for it, from the Hugging Face Hub if it is not in the cache.
+
+    Raises:
+        EngineArgumentError: vLLM would refuse the model or an argument. ``param`` names it.
+        EngineFailedError: There is no device.
+    """
+    device_name()
+    with ThreadEnvironment():  # creating a configuration sets variables
+        create_config(parse_arguments(model, options))
 
 
-def _engine_arguments(args: Namespace) -> AsyncEngineArgs:
-    """vLLM's own checks of the arguments, and the engine's part of them."""
-    engine_args = AsyncEngineArgs.from_cli_args(args)
-    # AsyncEngineArgs turns dicts into config objects; the app reads the same objects from the namespace.
-    for field in dataclasses.fields(AsyncEngineArgs):
-        if hasattr(args, field.name):
-            setattr(args, field.name, getattr(engine_args, field.name))
+def create_config(args: Namespace) -> VllmConfig:
+    """vLLM's configuration for the arguments, after all of vLLM's own checks.
+
+    Raises:
+        EngineArgumentError: vLLM refuses the model or an argument. ``param`` names it.
+    """
     try:
-        if args.enable_auto_tool_choice and not args.tool_call_parser:
-            raise ValueError("enable_auto_tool_choice needs tool_call_parser")
+        _check_paths(args)
+        _check_parsers(args)
+        engine_args = AsyncEngineArgs.from_cli_args(args)
+        # AsyncEngineArgs turns dicts into configuration objects, which the app reads from the namespace. It may also
+        # replace the model's name by a path in a cache, which the app must not show.
+        for field in dataclasses.fields(AsyncEngineArgs):
+            if hasattr(args, field.name) and field.name not in ("model", "served_model_name"):
+                setattr(args, field.name, getattr(engine_args, field.name))
+        validate_parsed_serve_args(args)
         validate_api_server_args(args)
-    except (KeyError, TypeError, ValueError) as exc:
-        raise EngineArgumentError(str(exc.args[0] if exc.args else exc)) from exc
-    return engine_args
+        config = engine_args.create_engine_config(usage_context=UsageContext.OPENAI_API_SERVER)
+        get_model_loader(config.load_config)  # raises for a load_format that there is not
+    except OAIKitError:
+        raise
+    except Exception as exc:
+        param, text = blamed_argument(exc, vars(args)), error_text(exc)
+        if param == "model" and args.model not in text:
+            text = f"model {args.model!r}: {text}"
+        raise EngineArgumentError(text, param=param) from exc
+    return config
+
+
+def _check_paths(args: Namespace) -> None:
+    """Check that local files exist: vLLM would look for some of them on the Hugging Face Hub, and late."""
+    paths = [("model", args.model), *(("lora_modules", lora.path) for lora in args.lora_modules or ())]
+    for name, path in paths:
+        if path.startswith(("/", "./", "../", "~")) and not os.path.exists(os.path.expanduser(path)):
+            raise EngineArgumentError(f"{name}: there is no file or folder {path!r}", param=name)
+
+
+def _check_parsers(args: Namespace) -> None:
+    """Import the user's parsers, as vLLM's own server does, and check the names of those that are to be used.
+
+    vLLM checks the tool parser's name only if the model may choose tools, and otherwise fails after loading.
+    """
+    for name in ("tool_parser_plugin", "reasoning_parser_plugin"):
+        plugin = getattr(args, name)
+        if plugin and _imported(name, plugin) is None:
+            raise EngineArgumentError(f"{name}: {plugin!r} cannot be imported; the log says why", param=name)
+    for name, known in (
+        ("tool_call_parser", ToolParserManager.list_registered()),
+        ("reasoning_parser", ReasoningParserManager.list_registered()),
+    ):
+        parser = getattr(args, name)
+        if parser and parser not in known:
+            raise EngineArgumentError(f"{name}: {parser!r} is not one of {', '.join(known)}", param=name)
+
+
+def _imported(name: str, plugin: str) -> ModuleType | None:
+    try:
+        return import_plugin(plugin)  # type: ignore[no-any-return]
+    except Exception as exc:
+        raise argument_error(name, exc) from exc
 
 
 @dataclasses.dataclass(frozen=True)
@@ -284,8 +311,7 @@ def _start(args: Namespace, phase: Callable[[str], None], spawner: Spawner) -> A
     """Start EngineCore, and wait until it has loaded the model."""
     phase("reading the model's configuration")
     with ThreadEnvironment() as own:
-        engine_args = _engine_arguments(args)
-        config = engine_args.create_engine_config(usage_context=UsageContext.OPENAI_API_SERVER)
+        config = create_config(args)
         if current_platform.is_cpu() and args.distributed_executor_backend is None:
             _work_in_engine_core(config, spawner)
     # What vLLM has set for its processes is for them alone. A forked EngineCore would be a copy of Jupyter, with its

@@ -139,13 +139,16 @@ class EngineHost:
         await asyncio.wrap_future(done)
 
     async def check(self, spec: EngineSpec) -> None:
-        """Have vLLM check the names of the arguments, in another thread. Imports vLLM: seconds, the first time.
+        """Have vLLM check the model and the arguments, in another thread. Nothing is started or stopped.
+
+        The first call imports vLLM, which takes seconds.
 
         Raises:
-            EngineArgumentError: vLLM has no such argument.
+            EngineArgumentError: vLLM would refuse the model or an argument.
+            EngineFailedError: vLLM cannot be imported, or there is no device.
         """
         adapter = await asyncio.to_thread(import_adapter)
-        await asyncio.to_thread(adapter.parse_arguments, spec.source, spec.engine_arguments())
+        await asyncio.to_thread(adapter.check_arguments, spec.source, spec.engine_arguments())
 
     def open(
         self, scope: dict[str, Any], body: bytes, send: Send, ended: Callable[[], None] | None = None

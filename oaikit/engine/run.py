@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from oaikit._distribution import install_command
 from oaikit.engine import _child
 from oaikit.engine._spawn import Spawner
+from oaikit.engine.installation import explain_import_failure
 from oaikit.engine.lifecycle import Described, Died, Ended, Event, Ready
-from oaikit.engine.state import STARTING_ENGINE_CORE, EngineSpec, Progress, public_arguments
+from oaikit.engine.redaction import public_arguments, public_text
+from oaikit.engine.state import STARTING_ENGINE_CORE, EngineSpec, Progress
 from oaikit.engine.worker import WorkerThread
 from oaikit.errors import EngineFailedError, EngineStoppedError, OAIKitError
 from oaikit.settings import ENGINE_REPORT, ThreadEnvironment
@@ -264,14 +265,11 @@ def import_adapter() -> ModuleType:
     with ThreadEnvironment():  # the import alone sets half a dozen variables
         try:
             from oaikit.engine import _vllm
-        except ImportError as exc:
-            raise EngineFailedError(
-                f"vLLM can't be imported ({exc}); install it with: {install_command('gpu')}, "
-                f"or on a machine without an NVIDIA GPU: {install_command('cpu')}"
-            ) from exc
+        except Exception as exc:  # a broken installation raises whatever its libraries raise
+            raise EngineFailedError(explain_import_failure(exc)) from exc
     _child.end_without_collecting()
     return _vllm
 
 
 def _described(exc: Exception) -> str:
-    return f"{type(exc).__name__}: {exc}"
+    return public_text(f"{type(exc).__name__}: {exc}")

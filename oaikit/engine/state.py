@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from oaikit import demo
+from oaikit.engine.redaction import public_text, public_url
 
 STARTING_ENGINE_CORE = "starting EngineCore"
 """The phase of a load in which vLLM's own processes report how far they are."""
-
-_SECRET = re.compile(r"(^|_|-)(token|key|secret|password)$", re.IGNORECASE)
 
 
 class State(StrEnum):
@@ -63,19 +61,6 @@ class EngineSpec:
         return {**built_in, **self.options, **named}
 
 
-def public_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Engine arguments as anybody may see them: in JSON's types, and without what a token, key or password is."""
-    return {name: _public(value) for name, value in arguments.items() if not _SECRET.search(name)}
-
-
-def _public(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return public_arguments({str(name): inner for name, inner in value.items()})
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_public(inner) for inner in value]
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
-
-
 @dataclass(frozen=True)
 class Progress:
     """How far a load has come: its phase, seconds in that phase, seconds in all."""
@@ -114,5 +99,12 @@ class EngineStatus:
     engine_args: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same in JSON's types."""
-        return {**asdict(self), "state": self.state.value, "served_names": list(self.served_names)}
+        """The same in JSON's types, with passwords in URLs and the like masked."""
+        names = [public_url(name) for name in self.served_names]
+        return {
+            **asdict(self),
+            "state": self.state.value,
+            "model": self.model and public_url(self.model),
+            "served_names": names,
+            "error": self.error and public_text(self.error),
+        }

@@ -46,8 +46,16 @@ class Service:
     rates: RateLimits = field(default_factory=RateLimits)
     turn: Turn = field(default_factory=Turn)
     aborts: Aborts = field(default_factory=Aborts)
+    _configured: EngineSpec | None = field(init=False)
     _told: set[str] = field(default_factory=set)
     _policy: tuple[EngineStatus, Policy, Policy] | None = None  # for this state and this owner's
+
+    def __post_init__(self) -> None:
+        self._configured = self.spec  # which stays the same, whatever is loaded later
+
+    def trusted_specs(self) -> list[EngineSpec]:
+        """What the server's owner has configured, and what is loaded now: whoever may load may load these."""
+        return [spec for spec in (self._configured, self.spec) if spec is not None]
 
     def holder(self, authorization: str) -> Key | None:
         """The key in an ``Authorization`` header, the minted one or a user's; None if it has none of oaikit's.

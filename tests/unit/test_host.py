@@ -15,7 +15,7 @@ import oaikit.engine
 from oaikit.engine import _child, run
 from oaikit.engine.call import http_scope
 from oaikit.engine.host import EngineHost
-from oaikit.engine.state import EngineSpec, State, public_arguments
+from oaikit.engine.state import EngineSpec, State
 from oaikit.errors import EngineFailedError, EngineStoppedError
 
 SPEC = EngineSpec("some/model", ("chat", "default"), {"max_model_len": 512})
@@ -95,29 +95,6 @@ def test_the_arguments_of_a_spec():
     assert SPEC.options == {"max_model_len": 512}, (
         "the spec itself is as it was: it is used again after a crash"
     )
-
-
-def test_arguments_are_shown_without_secrets():
-    given = {
-        "hf_token": "hf_x",
-        "max_num_batched_tokens": 512,
-        "dtype": "float32",
-        "model_loader_extra_config": {"aws-secret": "x", "threads": 4, "key": "x"},
-        "allowed_media_domains": ("a", "b"),
-        "device_ids": {1},
-        "served_model_name": None,
-        "kind": State.READY,
-    }
-    shown = public_arguments(given)
-    assert json.loads(json.dumps(shown)) == {
-        "max_num_batched_tokens": 512,
-        "dtype": "float32",
-        "model_loader_extra_config": {"threads": 4},
-        "allowed_media_domains": ["a", "b"],
-        "device_ids": [1],
-        "served_model_name": None,
-        "kind": "ready",
-    }
 
 
 # -- loading -----------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from oaikit.engine import metrics
+from oaikit.engine.key_arguments import check_key_may_load
 from oaikit.engine.state import EngineSpec
 from oaikit.errors import InvalidRequestError
 from oaikit_server.handlers.base import OAIKitHandler, json_object
@@ -49,8 +50,10 @@ class LoadHandler(_AdminHandler):
 
     @allow_unauthenticated
     async def post(self) -> None:
-        """202 when the load has begun; its progress is in the status. A bad argument leaves the engine as it is."""
+        """202 when the load has begun; its progress is in the status. A bad value leaves the engine as it is."""
         spec = load_spec(self.body, self.service.spec)
+        if self._key is not None:
+            check_key_may_load(spec, self.service.trusted_specs())
         await self.service.host.check(spec)
         self.service.spec = spec
         self.service.host.load(spec)
