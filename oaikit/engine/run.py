@@ -15,7 +15,7 @@ from oaikit.engine import _child
 from oaikit.engine._spawn import Spawner
 from oaikit.engine.installation import explain_import_failure
 from oaikit.engine.lifecycle import Described, Died, Ended, Event, Ready
-from oaikit.engine.redaction import public_arguments
+from oaikit.engine.redaction import public_arguments, public_text
 from oaikit.engine.state import STARTING_ENGINE_CORE, EngineSpec, Progress
 from oaikit.engine.worker import WorkerThread
 from oaikit.errors import EngineFailedError, EngineStoppedError, OAIKitError
@@ -272,4 +272,4 @@ def import_adapter() -> ModuleType:
 
 
 def _described(exc: Exception) -> str:
-    return f"{type(exc).__name__}: {exc}"
+    return public_text(f"{type(exc).__name__}: {exc}")
