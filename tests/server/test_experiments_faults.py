@@ -25,9 +25,9 @@ from aiohttp import web
 import oaikit as ok
 from oaikit.connection import Connection
 from oaikit.errors import AuthenticationError, NotFoundError, OAIKitError, ServerNotFoundError
-from oaikit.experiments.results import open_sweep
+from oaikit.experiments.analysis.results import open_sweep
+from oaikit.experiments.analysis.scoring import judge
 from oaikit.experiments.runner import CRASHES
-from oaikit.experiments.scoring import judge
 from oaikit.experiments.space import grid
 from oaikit.experiments.store import Store
 from oaikit.experiments.sweep import Sweep
