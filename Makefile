@@ -30,7 +30,7 @@ CONFIG := server_ext/jupyter-config/server-config/oaikit_server.json
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench bench-widget soak demo-model demo-model-eval showcase lint format clean
+.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench bench-widget soak statistics demo-model demo-model-eval showcase lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ soak: $(STAMP) ## the long suites: signals, crashes, load, fuzz, smuggling, acce
 
 bench-widget: $(STAMP) chromium ## measure what the chat costs the browser, and how soon Stop frees the engine
 	$(BIN)/python -m benchmarks.widget
+
+statistics: $(STAMP) ## simulate how often intervals cover the truth, and write the table of docs/statistics.md (ARGS=--quick)
+	$(BIN)/python -m tools.statistics_table $(ARGS)
 
 demo-model: $(STAMP) ## train the built-in model anew (about four hours on 2 cores; goes on where it was cut off)
 	$(BIN)/python -m tools.demo_model.train $(ARGS)

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from oaikit.conversation import Conversation as Conversation
     from oaikit.engine.engine import Engine as Engine
     from oaikit.errors import OAIKitError as OAIKitError
+    from oaikit.experiments.analysis.results import open_sweep as open_sweep
+    from oaikit.experiments.analysis.scoring import contains as contains
+    from oaikit.experiments.analysis.scoring import exact as exact
+    from oaikit.experiments.analysis.scoring import judge as judge
+    from oaikit.experiments.analysis.scoring import regex as regex
+    from oaikit.experiments.analysis.scoring import scorer as scorer
     from oaikit.experiments.oneoff import compare as compare
-    from oaikit.experiments.results import open_sweep as open_sweep
-    from oaikit.experiments.scoring import contains as contains
-    from oaikit.experiments.scoring import exact as exact
-    from oaikit.experiments.scoring import judge as judge
-    from oaikit.experiments.scoring import regex as regex
     from oaikit.experiments.space import grid as grid
     from oaikit.experiments.space import named as named
     from oaikit.experiments.space import zip as zip
@@ -50,14 +51,15 @@ _HOME = {
     "Usage": "oaikit.reply",
     "compare": "oaikit.experiments.oneoff",
     "connect": "oaikit.connection",
-    "contains": "oaikit.experiments.scoring",
-    "exact": "oaikit.experiments.scoring",
+    "contains": "oaikit.experiments.analysis.scoring",
+    "exact": "oaikit.experiments.analysis.scoring",
     "grid": "oaikit.experiments.space",
-    "judge": "oaikit.experiments.scoring",
+    "judge": "oaikit.experiments.analysis.scoring",
     "load_ipython_extension": "oaikit.magics",  # which ``%load_ext oaikit`` calls
     "named": "oaikit.experiments.space",
-    "open_sweep": "oaikit.experiments.results",
-    "regex": "oaikit.experiments.scoring",
+    "open_sweep": "oaikit.experiments.analysis.results",
+    "regex": "oaikit.experiments.analysis.scoring",
+    "scorer": "oaikit.experiments.analysis.scoring",
     "stream": "oaikit.widgets.stream_view",
     "zip": "oaikit.experiments.space",
 }
@@ -84,6 +86,7 @@ __all__ = [
     "named",
     "open_sweep",
     "regex",
+    "scorer",
     "stream",
     "zip",
 ]

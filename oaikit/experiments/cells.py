@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.columns import RESERVED
+from oaikit.experiments.columns import check_axis_name
 from oaikit.experiments.items import Item, check_filled, check_prompts
 from oaikit.experiments.keys import canonical, digest, digest_of, number_of
 from oaikit.experiments.space import Point, Space, label_of, value_of
@@ -106,10 +106,7 @@ class Design:
         if name in self.items[0].data:
             raise InvalidRequestError(f"{name!r} is a column of the data and an axis: rename one", param=name)
         if name == TEMPLATE or (name == SYSTEM and self.endpoint == CHAT) or name in places:
-            if name in RESERVED:
-                raise InvalidRequestError(
-                    f"an axis can't be called {name!r}, which is a column of the results", param=name
-                )
+            check_axis_name(name)
             return
         if name not in known:
             near = difflib.get_close_matches(name, [*known, *places, SYSTEM], n=1)

@@ -6,14 +6,15 @@ import difflib
 import html
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from oaikit.experiments.tables import interval
+from oaikit.experiments.analysis.summary import summary_table
+from oaikit.experiments.columns import limits_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,10 +27,9 @@ def heatmap(df: pd.DataFrame, index: str, columns: str, value: str) -> Styler:
     """A table of means with intervals, coloured by the mean. Its ``.data`` has the means."""
     import pandas as pd
 
-    groups = {
-        keys: interval(rows, value)
-        for keys, rows in df.groupby([index, columns], observed=True, dropna=False, sort=False)
-    }
+    table = summary_table(df, [index, columns], [value])
+    keys = zip(table[index].tolist(), table[columns].tolist(), strict=True)
+    groups = dict(zip(keys, table[[value, *limits_of(value)]].to_dict("records"), strict=True))
     means = _wide({keys: found[value] for keys, found in groups.items()}, index, columns)
     texts = _wide({keys: interval_text(found, value) for keys, found in groups.items()}, index, columns)
     low, high = float(np.nanmin(means.to_numpy())), float(np.nanmax(means.to_numpy()))
@@ -56,9 +56,9 @@ def _text(text: str, _: object) -> str:
     return text
 
 
-def interval_text(found: dict[str, float], value: str) -> str:
+def interval_text(found: Mapping[Any, float], value: str) -> str:
     """``0.73 [0.61, 0.83]``."""
-    mean, low, high = found[value], found[f"{value}_low"], found[f"{value}_high"]
+    mean, low, high = (found[name] for name in (value, *limits_of(value)))
     if math.isnan(mean):
         return "–"
     return f"{mean:.3g}" if math.isnan(low) else f"{mean:.3g} [{low:.3g}, {high:.3g}]"

@@ -17,6 +17,7 @@ from oaikit._loop import LoopThread
 from oaikit.backend import Backend
 from oaikit.errors import OAIKitError
 from oaikit.experiments import runner
+from oaikit.experiments.analysis.scoring import AnyScorer, Judge
 from oaikit.experiments.cells import (
     MODEL,
     MOST_AT_ONCE,
@@ -31,7 +32,6 @@ from oaikit.experiments.keys import digest, plain
 from oaikit.experiments.provenance import provenance
 from oaikit.experiments.rating import unscored
 from oaikit.experiments.runner import Job, Progress
-from oaikit.experiments.scoring import AnyScorer, Judge
 from oaikit.experiments.space import label_of
 from oaikit.experiments.store import Result, Store
 from oaikit.experiments.targets import Answer, Facts, Target, only_vllm, target_of
@@ -129,7 +129,14 @@ def keep(design: Design, facts: Sequence[Facts], scorers: Sequence[AnyScorer], s
     }
     sweep = digest([spec, [each.request for each in asked.asked]])
     spec["scorers"] = [
-        {"name": each.name, "identity": each.identity, "reads": each.reads} for each in scorers
+        {
+            "name": each.name,
+            "identity": each.identity,
+            "reads": each.reads,
+            "kind": each.kind,
+            "bounds": each.bounds,
+        }
+        for each in scorers
     ]
     store.save_sweep(sweep, spec, asked.asked, asked.bodies)
     return Prepared(sweep, spec, facts, asked, store.done(sweep))

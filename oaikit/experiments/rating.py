@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from oaikit.experiments.analysis.scoring import EVERYTHING, AnyScorer, Row, Scorer
 from oaikit.experiments.cells import shown_prompt
-from oaikit.experiments.columns import RESERVED
 from oaikit.experiments.keys import digest
-from oaikit.experiments.scoring import EVERYTHING, AnyScorer, Row, Scorer
 from oaikit.experiments.store import RESULT_FIELDS, Score, Store
 
 Key = tuple[str, int, str]
@@ -59,7 +58,8 @@ class Contexts:
         if place not in self.known:
             given = self.given(cell, item)
             names = [*given] if EVERYTHING in reads else reads
-            read = {name: given[name] for name in names if name in given and name not in RESERVED}
+            # The result's own columns are those of the request and the replicate, which are in the key already.
+            read = {name: given[name] for name in names if name in given}
             self.known[place] = digest(read) if read else ""
         return self.known[place]
 

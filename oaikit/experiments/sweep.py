@@ -14,13 +14,14 @@ from oaikit.backend import Backend
 from oaikit.connection import connect
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments import rating
+from oaikit.experiments.analysis.results import Results
+from oaikit.experiments.analysis.scoring import check_columns, scorers
 from oaikit.experiments.cells import MODEL, Design, Mode
+from oaikit.experiments.columns import check_score_names
 from oaikit.experiments.execution import LOOP, Execution, Options, Prepared, prepare
 from oaikit.experiments.items import items_of
 from oaikit.experiments.live import EVERY_S, Live
 from oaikit.experiments.plan import Plan, plan_of
-from oaikit.experiments.results import Results
-from oaikit.experiments.scoring import check_columns, scorers
 from oaikit.experiments.space import Point, Space
 from oaikit.experiments.store import Store
 from oaikit.sampling import CHAT, COMPLETIONS, parameters
@@ -238,11 +239,7 @@ class Sweep(Results):
 
     def _check_scorers(self) -> None:
         columns = [*self._design.items[0].data, *self._design.axes]
-        if names := {each.name for each in self._scorers} & {*columns}:
-            raise InvalidRequestError(
-                f"{sorted(names)[0]!r} is the name of a score and of a column or axis: give the score another (name=…)",
-                param="score",
-            )
+        check_score_names([each.name for each in self._scorers], columns)
         # A parameter may become an axis by `tune`, and else is what it is everywhere.
         check_columns(self._scorers, columns, parameters(self._design.endpoint))
 

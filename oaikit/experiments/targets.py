@@ -22,6 +22,7 @@ from oaikit.errors import (
     ServerNotFoundError,
     from_body,
 )
+from oaikit.experiments.identity import model_identity
 from oaikit.experiments.keys import digest
 from oaikit.reply import Choice, Reply
 from oaikit.sampling import Endpoint
@@ -107,7 +108,7 @@ class _BackendTarget(Target):
         facts = {key: value for key, value in told.items() if key not in _PASSING and _is_plain(value)}
         return Facts(
             name,
-            {"model": told.get("model") or name},
+            model_identity(self._llm, name, told, {}),
             {"model": name, **facts},
             vllm=bool(told.get("vllm_version")),
             max_num_seqs=told.get("max_num_seqs"),
@@ -138,13 +139,13 @@ class _HTTPTarget(Target):
         entry: Mapping[str, Any] = next((each for each in listed if each.get("id") == chosen), {})
         status = await self._get("api/status") if self._llm.is_oaikit else {}
         told = {key: value for key, value in status.items() if key not in _PASSING and _is_plain(value)}
-        identity = {"model": status.get("model") or entry.get("root") or chosen}
+        identity = model_identity(self._llm, chosen, status, entry)
         if fingerprint := await self._fingerprint():
             identity["template"] = fingerprint
         return Facts(
             chosen,
             identity,
-            {"url": self._llm.url, "served_model": chosen, **identity, **told},
+            {"url": self._llm.url, **identity, **told},
             vllm=bool(status.get("vllm_version")) or entry.get("owned_by") == "vllm",
             max_num_seqs=status.get("max_num_seqs"),
         )

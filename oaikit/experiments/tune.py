@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oaikit._distribution import missing
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments import tables
+from oaikit.experiments.analysis import tables
 from oaikit.experiments.cells import Design
 from oaikit.experiments.keys import digest
 from oaikit.experiments.space import Point, label_of

@@ -14,8 +14,8 @@ import oaikit as ok
 from oaikit.backend import Backend, Stream
 from oaikit.connection import Connection
 from oaikit.experiments.accessor import register
+from oaikit.experiments.analysis.scoring import contains, judge, regex
 from oaikit.experiments.oneoff import compare
-from oaikit.experiments.scoring import contains, judge, regex
 from oaikit.experiments.space import grid, named
 from oaikit.experiments.store import Store
 from oaikit.experiments.sweep import Sweep

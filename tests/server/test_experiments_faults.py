@@ -31,9 +31,9 @@ from oaikit.errors import (
     ServerNotFoundError,
     StorageError,
 )
-from oaikit.experiments.results import open_sweep
+from oaikit.experiments.analysis.results import open_sweep
+from oaikit.experiments.analysis.scoring import judge
 from oaikit.experiments.runner import CRASHES
-from oaikit.experiments.scoring import judge
 from oaikit.experiments.space import grid
 from oaikit.experiments.store import Store
 from oaikit.experiments.sweep import Sweep

@@ -10,7 +10,7 @@ import pytest
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.diversity import diversity, words_of
+from oaikit.experiments.analysis.diversity import diversity, words_of
 
 
 def reference_self_bleu(texts: list[str]) -> float:

@@ -11,12 +11,12 @@ import pytest
 
 import oaikit as ok
 from oaikit.errors import InvalidRequestError, StorageError
+from oaikit.experiments.analysis.results import open_sweep
+from oaikit.experiments.analysis.scoring import exact
 from oaikit.experiments.cells import Design, Questions, prefix_order, questions
 from oaikit.experiments.execution import keep
 from oaikit.experiments.items import Item, items_of
 from oaikit.experiments.plan import plan_of
-from oaikit.experiments.results import open_sweep
-from oaikit.experiments.scoring import exact
 from oaikit.experiments.space import grid, named
 from oaikit.experiments.store import Result, Store
 from oaikit.experiments.sweep import Sweep

@@ -13,15 +13,17 @@ import pandas as pd
 import pytest
 
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments import rating, tables
+from oaikit.experiments import rating
+from oaikit.experiments.analysis import tables
+from oaikit.experiments.analysis.results import Results, open_sweep
+from oaikit.experiments.analysis.scoring import Scorer, exact, scorers
+from oaikit.experiments.analysis.scoring import scorer as function
+from oaikit.experiments.analysis.statistics import compare, mean_of
 from oaikit.experiments.cells import Design
 from oaikit.experiments.display import Diff, marked
 from oaikit.experiments.execution import Prepared, keep
 from oaikit.experiments.items import items_of
-from oaikit.experiments.results import Results, open_sweep
-from oaikit.experiments.scoring import Scorer, exact, function, scorers
 from oaikit.experiments.space import grid, named
-from oaikit.experiments.statistics import compare, mean_of
 from oaikit.experiments.store import Result, Store
 from oaikit.experiments.targets import Facts
 from oaikit.sampling import CHAT
@@ -230,7 +232,7 @@ def test_a_scorer_that_fails_on_a_row_fails_on_no_other() -> None:
 def test_compare_is_paired_by_item_within_the_other_axes(results: Results) -> None:
     found = results.compare(temperature=(0, 1), value="exact")
     # The answers "0", "1", "0": always "0" is right for x and z, by turns half of the time for all.
-    expected = compare([1, 0, 1], list("xyz"), [0.5] * 3, list("xyz"))
+    expected = compare([1, 1, 0, 0, 1, 1], list("xxyyzz"), [1, 0] * 3, list("xxyyzz"))
     assert (found.a, found.b, found.p) == (pytest.approx(2 / 3), 0.5, expected.p)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert results.compare(system=("terse", "kind")).difference == 0
@@ -341,7 +343,7 @@ def test_plots(results: Results) -> None:
         (1, "kind"): 0.5,
     }
     (rows,) = results.plot.pareto("tokens", "exact").to_dict()["datasets"].values()
-    assert [row["best"] for row in rows] == [True] * 4 + [False] * 4
+    assert [row["__best"] for row in rows] == [True] * 4 + [False] * 4
     with pytest.raises(InvalidRequestError, match="mode='latency'"):
         results.plot.latency()
     with pytest.raises(InvalidRequestError, match="no axis"):

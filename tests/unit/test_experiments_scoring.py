@@ -9,16 +9,16 @@ import pytest
 
 import oaikit as ok
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.scoring import (
+from oaikit.experiments.analysis.scoring import (
     Scorer,
     check_columns,
     contains,
     exact,
-    function,
     judge,
     regex,
     scorers,
 )
+from oaikit.experiments.analysis.scoring import scorer as function
 
 
 def said(scorer: Scorer, text: str, **columns: Any) -> float | None:
@@ -35,7 +35,7 @@ def said(scorer: Scorer, text: str, **columns: Any) -> float | None:
         ("seven", 7, 0),
         ("0.5", 0.5, 1),
         ("8", 7.0, 0),
-        ("True", True, 0),
+        ("True", True, 1),
         ("true", True, 1),
     ],
 )

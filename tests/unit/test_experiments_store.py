@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from oaikit.errors import InvalidRequestError, StorageError
+from oaikit.experiments.analysis.results import open_sweep
 from oaikit.experiments.keys import digest
-from oaikit.experiments.results import open_sweep
 from oaikit.experiments.store import Asked, Result, Store
 
 SPEC: dict[str, Any] = {"cells": [{}], "items": [{"id": 0, "data": {}}]}

@@ -435,8 +435,8 @@ def test_the_table_is_a_frame_like_a_sweeps() -> None:
 
 
 def test_the_columns_and_dtypes_are_those_of_a_sweep(nowhere: Connection, tmp_path: Any) -> None:
+    from oaikit.experiments.analysis.results import Results
     from oaikit.experiments.execution import keep
-    from oaikit.experiments.results import Results
     from oaikit.experiments.store import Result as Row
     from oaikit.experiments.store import Store
     from oaikit.experiments.targets import Facts

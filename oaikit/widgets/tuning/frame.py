@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from oaikit.experiments import tables
+from oaikit.experiments.analysis import tables
 from oaikit.experiments.cells import TEMPLATE, shown_prompt
 from oaikit.experiments.columns import UNITS
 from oaikit.reply import mean_logprob

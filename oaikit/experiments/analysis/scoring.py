@@ -1,4 +1,4 @@
-"""Scores: what an answer is worth, from 0 to 1 for most, told by a rule, by a function of yours or by a model."""
+"""Scores: what an answer is worth, by a rule, by a function of yours or by a model."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from typing import Any
 
 from oaikit.backend import Backend
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.columns import RESERVED, RESULT
-from oaikit.experiments.keys import canonical, digest
+from oaikit.experiments.analysis.fingerprint import fingerprint
+from oaikit.experiments.analysis.matching import any_of, equals, holds
+from oaikit.experiments.analysis.statistics import KINDS, UNIT, Bounds, Kind
+from oaikit.experiments.columns import RESULT, check_score_names
+from oaikit.experiments.identity import judge_identity
+from oaikit.experiments.keys import digest
 from oaikit.experiments.templates import fields_of, fill
 
 Row = Mapping[str, Any]
@@ -27,24 +31,44 @@ EVERYTHING = "*"
 class Scorer:
     """A rule that makes a number of a row.
 
-    ``reads`` are the columns that it looks at, ``identity`` is equal for scorers that give equal scores: scores are
-    kept under it, so that a scorer that changes is asked again and the model is not. ``function`` takes the row and
-    gives a number, a truth value, or None where there is nothing to say.
+    Attributes:
+        name: of the score's column.
+        reads: the columns that it looks at.
+        identity: equal for scorers that give equal scores. Scores are kept under it, so that a scorer that changes is
+            asked again and the model is not.
+        function: takes the row and gives a number, a truth value, or None where there is nothing to say.
+        kind: what values it gives; decides how its means and differences are judged (see `statistics`).
+        bounds: the least and the greatest value of a bounded score.
+        text_by_any_name: its one argument gets the text where it is no column.
     """
 
     name: str
     reads: tuple[str, ...]
     identity: str
     function: Callable[[Row], Any] = field(repr=False)
-    text_by_any_name: bool = False  # its one argument gets the text where it is no column
+    kind: Kind = "real"
+    bounds: Bounds = UNIT
+    text_by_any_name: bool = False
 
     def score(self, row: Row) -> float | None:
         """The score of a row; None where there is none.
 
         Raises:
             TypeError: what the function gave is no number.
+            ValueError: it is not of the kind that the scorer declares.
         """
-        return as_score(self.function(row))
+        value = as_score(self.function(row))
+        if value is not None and not self._allows(value):
+            between = f" from {self.bounds[0]:g} to {self.bounds[1]:g}" if self.kind == "bounded" else ""
+            raise ValueError(f"the score is declared {self.kind}{between}, and is {value:g}")
+        return value
+
+    def _allows(self, value: float) -> bool:
+        if self.kind == "binary":
+            return value in (0.0, 1.0)
+        if self.kind == "bounded":
+            return self.bounds[0] <= value <= self.bounds[1]
+        return self.kind == "real" or (value >= 0 and value.is_integer())
 
 
 @dataclass(frozen=True)
@@ -58,6 +82,16 @@ class Judge:
     question: str
     answers: Mapping[str, float]
     sampling: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """Binary if its answers count as 0 and 1, else bounded."""
+        return "binary" if {*self.answers.values()} <= {0, 1} else "bounded"
+
+    @property
+    def bounds(self) -> Bounds:
+        """The least and the greatest value of its answers."""
+        return float(min(self.answers.values())), float(max(self.answers.values()))
 
     def messages(self, row: Row) -> list[dict[str, str]]:
         """What the judge is asked about a row."""
@@ -79,25 +113,29 @@ AnyScorer = Scorer | Judge
 def exact(column: str, *, ignore_case: bool = False, name: str = "exact") -> Scorer:
     """1 where the answer is what a column of the data says, apart from space around it; 0 where not.
 
-    Where the column has numbers, the numbers are compared: 7 is right for ``"7"`` and ``"7.0"``.
+    Where the column has numbers, numbers are compared: 7 is right for ``"7"`` and ``"7.0"``, 7000 for ``"7,000"``. True
+    and False are right in any case of letters. Of a list, any value is right. Where the column has no value, there is
+    no score.
     """
 
-    def score(row: Row) -> bool:
-        return _equal(row["text"], row[column], ignore_case)
+    def score(row: Row) -> bool | None:
+        return any_of(equals, row["text"], row[column], ignore_case=ignore_case)
 
-    return Scorer(name, (column,), _identity("exact", column, ignore_case), score)
+    return Scorer(name, (column,), _identity("exact", 2, column, ignore_case), score, "binary")
 
 
 def contains(column: str, *, ignore_case: bool = False, name: str = "contains") -> Scorer:
-    """1 where what a column of the data says stands in the answer as words of its own: 7 in ``"It is 7."`` but not in
-    ``"77"``; 0 where not."""
+    """1 where what a column of the data says stands in the answer as words of its own; 0 where not.
 
-    def score(row: Row) -> bool:
-        wanted = re.escape(_text_of(row[column]).strip())
-        flags = re.IGNORECASE if ignore_case else 0
-        return re.search(rf"(?<!\w){wanted}(?!\w)", row["text"], flags) is not None
+    Numbers are compared as numbers: 7 is in ``"It is 7."`` and ``"7.0"``, but not in ``"77"``, ``"-7"``, ``"7.5"`` or
+    ``"7,000"``. In scripts without spaces, such as Chinese or Thai, words need not stand apart. Of a list, any value
+    counts. Where the column has no value, there is no score.
+    """
 
-    return Scorer(name, (column,), _identity("contains", column, ignore_case), score)
+    def score(row: Row) -> bool | None:
+        return any_of(holds, row["text"], row[column], ignore_case=ignore_case)
+
+    return Scorer(name, (column,), _identity("contains", 2, column, ignore_case), score, "binary")
 
 
 def regex(pattern: str, *, whole: bool = False, name: str = "regex") -> Scorer:
@@ -111,7 +149,8 @@ def regex(pattern: str, *, whole: bool = False, name: str = "regex") -> Scorer:
     except re.error as exc:
         raise InvalidRequestError(f"{pattern!r} is no regular expression: {exc}", param="score") from exc
     matches = compiled.fullmatch if whole else compiled.search
-    return Scorer(name, (), _identity("regex", pattern, whole), lambda row: matches(row["text"]) is not None)
+    identity = _identity("regex", pattern, whole)
+    return Scorer(name, (), identity, lambda row: matches(row["text"]) is not None, "binary")
 
 
 def judge(
@@ -139,27 +178,58 @@ def judge(
     if constrain:
         asked["structured_outputs"] = {"choice": list(answers)}
     asked |= sampling
-    identity = _identity("judge", question, dict(answers), asked, llm.model)
+    identity = _identity("judge", question, dict(answers), asked, judge_identity(llm))
     return Judge(name, tuple(fields_of(question)), identity, llm, question, answers, asked)
 
 
-def function(of: Callable[..., Any], *, name: str | None = None) -> Scorer:
-    """A scorer from a function of yours.
+def scorer(
+    of: Callable[..., Any] | Scorer,
+    *,
+    kind: Kind | None = None,
+    bounds: Bounds = UNIT,
+    name: str | None = None,
+) -> Scorer:
+    """A scorer from a function of yours that says what values it gives: ``ok.scorer(overlap, kind="bounded")``.
 
-    It is called with the columns that its arguments name: ``def close(text, answer): …``, ``def short(text,
+    The function is called with the columns that its arguments name: ``def close(text, answer): …``, ``def short(text,
     max_tokens): …``; a function of one argument that is no column gets the text. It gives a number or a truth value.
 
+    Args:
+        of: the function, or a scorer of which the kind is declared anew.
+        kind: ``"binary"`` (0 or 1, True or False), ``"bounded"`` (anything between the bounds), ``"count"`` (0, 1, 2,
+            …) or ``"real"`` (default: binary for a function that is annotated ``-> bool``, else real).
+        bounds: the least and the greatest value of a bounded score.
+        name: of the score's column (default: the function's).
+
     Raises:
-        InvalidRequestError: it has no name, as a lambda has none, or it takes nothing.
+        InvalidRequestError: it has no name, as a lambda has none, it takes nothing, or there is no such kind.
     """
+    if kind is not None and kind not in KINDS:
+        raise InvalidRequestError(f"kind is one of {', '.join(KINDS)}, not {kind!r}", param="kind")
+    if not bounds[0] < bounds[1]:
+        raise InvalidRequestError(f"bounds are (least, greatest), not {bounds!r}", param="bounds")
+    if isinstance(of, Scorer):
+        return replace(of, kind=kind or of.kind, bounds=bounds, name=name or of.name)
     named = str(name or getattr(of, "__name__", type(of).__name__))
     if named == "<lambda>":
         raise InvalidRequestError(
             'a lambda has no name for its column: give score={"name": lambda text: …}', param="score"
         )
     takes = _arguments(of, named)
-    identity = _identity("function", _source(of))
-    return Scorer(named, takes, identity, functools.partial(_call, of, takes), len(takes) == 1)
+    return Scorer(
+        named,
+        takes,
+        _identity("function", fingerprint(of)),
+        functools.partial(_call, of, takes),
+        kind or ("binary" if _says_bool(of) else "real"),
+        bounds,
+        text_by_any_name=len(takes) == 1,
+    )
+
+
+def _says_bool(of: Callable[..., Any]) -> bool:
+    annotated = of if inspect.isroutine(of) else vars(type(of)).get("__call__", of)
+    return getattr(annotated, "__annotations__", {}).get("return") in (bool, "bool", "bool | None")
 
 
 def check_columns(given: Iterable[AnyScorer], columns: Iterable[str], parameters: Iterable[str]) -> None:
@@ -170,14 +240,14 @@ def check_columns(given: Iterable[AnyScorer], columns: Iterable[str], parameters
     """
     columns = [*columns]
     known = {*columns, *parameters, *RESULT, "item", "prompt", EVERYTHING}
-    for scorer in given:
-        if isinstance(scorer, Scorer) and scorer.text_by_any_name:
+    for each in given:
+        if isinstance(each, Scorer) and each.text_by_any_name:
             continue
-        for name in scorer.reads:
+        for name in each.reads:
             if name not in known:
                 there = f"there are {', '.join(columns)}" if columns else "there is no data"
                 raise InvalidRequestError(
-                    f"the score {scorer.name!r} reads {name!r}, which is no column of the data and no axis; {there}",
+                    f"the score {each.name!r} reads {name!r}, which is no column of the data and no axis; {there}",
                     param="score",
                 )
 
@@ -189,16 +259,7 @@ def scorers(given: Any) -> list[AnyScorer]:
         InvalidRequestError: two have one name, a name is taken, or one is no scorer.
     """
     made = [*_scorers(given)]
-    names = [each.name for each in made]
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidRequestError(
-                f"two scores are called {name!r}: give one of them another name (name=…)", param="score"
-            )
-        if name in RESERVED:
-            raise InvalidRequestError(
-                f"a score can't be called {name!r}, which is a column of the results", param="score"
-            )
+    check_score_names([each.name for each in made], ())
     return made
 
 
@@ -215,9 +276,10 @@ def _scorer(given: Any, name: str | None) -> AnyScorer:
     if isinstance(given, Scorer | Judge):
         return replace(given, name=name or given.name)
     if callable(given):
-        return function(given, name=name)
+        return scorer(given, name=name)
     raise InvalidRequestError(
-        f"{given!r} is no scorer: give ok.exact, ok.contains, ok.regex, ok.judge or a function", param="score"
+        f"{given!r} is no scorer: give ok.exact, ok.contains, ok.regex, ok.judge, ok.scorer or a function",
+        param="score",
     )
 
 
@@ -264,44 +326,5 @@ def _call(of: Callable[..., Any], takes: tuple[str, ...], row: Row) -> Any:
     return of(**{name: row.get(name) for name in takes})
 
 
-def _source(of: Any) -> Any:
-    """What a function does, as far as that can be told from outside: its source, defaults and enclosed values.
-
-    Variables of the module that it reads are not in it.
-    """
-    if isinstance(of, functools.partial):
-        return [_source(of.func), repr(of.args), repr(sorted(of.keywords.items()))]
-    if inspect.ismethod(of):
-        return [_source(of.__func__), repr(vars(of.__self__)) if hasattr(of.__self__, "__dict__") else ""]
-    if not inspect.isfunction(of):
-        kind = type(of)
-        state = repr(sorted(vars(of).items(), key=str)) if hasattr(of, "__dict__") else ""
-        return [kind.__module__, kind.__qualname__, getattr(of, "__qualname__", ""), state]
-    try:
-        text: Any = inspect.getsource(of)
-    except (OSError, TypeError):
-        text = [of.__code__.co_code.hex(), repr(of.__code__.co_consts)]
-    enclosed = [repr(cell.cell_contents) for cell in of.__closure__ or ()]
-    return [of.__qualname__, text, repr(of.__defaults__), repr(of.__kwdefaults__), enclosed]
-
-
-# -- comparing ---------------------------------------------------------------------------------------------------------
-
-
 def _identity(*parts: Any) -> str:
     return digest(list(parts))
-
-
-def _text_of(value: Any) -> str:
-    return value if isinstance(value, str) else canonical(value).strip('"')
-
-
-def _equal(text: str, wanted: Any, ignore_case: bool) -> bool:
-    said = text.strip()
-    if not isinstance(wanted, str | bool):
-        try:
-            return float(said) == float(wanted)
-        except (TypeError, ValueError):
-            pass
-    expected = _text_of(wanted).strip()
-    return said.casefold() == expected.casefold() if ignore_case else said == expected

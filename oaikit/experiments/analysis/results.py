@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments import display, tables
-from oaikit.experiments.diversity import diversity
-from oaikit.experiments.statistics import Comparison, compare
+from oaikit.experiments import display
+from oaikit.experiments.analysis import tables
+from oaikit.experiments.analysis.diversity import diversity
+from oaikit.experiments.analysis.statistics import Comparison
+from oaikit.experiments.analysis.summary import difference, group_codes
 from oaikit.experiments.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
     from pandas.io.formats.style import Styler
 
-    from oaikit.experiments.plots import Plots
+    from oaikit.experiments.analysis.plots import Plots
 
 _ROWS_OF_PAGE = 1_000
 
@@ -128,17 +130,17 @@ class Results:
         df = self._one_mode()
         for axis in (index, columns):
             tables.check_axis(df, axis)
-        return display.heatmap(
-            tables.executed(df), index, columns, tables.value_name(df.attrs["scores"], value)
-        )
+        return display.heatmap(df, index, columns, tables.value_name(df.attrs["scores"], value))
 
     def compare(self, *, value: str | None = None, **axis: tuple[Any, Any]) -> Comparison:
         """Whether one setting differs from another: ``sw.compare(temperature=(0, 0.8), value="exact")``.
 
-        Only cells that have a counterpart are compared, alike on all other axes; differences are taken item by item
-        (see `statistics.compare`).
+        Only pairs of an item and the other axes' values that have a score on both sides are compared; ``dropped`` says
+        how many have one on one side alone. Items with the same prompt count as one (see `statistics.compare`).
 
-        Parameters: one axis with two of its values, and a score or a metric (default: the first score).
+        Args:
+            value: a score or a metric (default: the first score).
+            **axis: one axis with two of its values.
 
         Raises:
             InvalidRequestError: not one axis with two values, no such value, or fewer than two items have both.
@@ -150,12 +152,8 @@ class Results:
             raise InvalidRequestError(f"{name} takes two values to compare: {name}=(a, b)", param=name)
         df = self._one_mode()
         value = tables.value_name(df.attrs["scores"], value)
-        a, b = (_of_others(tables.chosen(tables.executed(df), name, each), name, df) for each in values)
-        both = set(a["_others"]) & set(b["_others"])
-        a, b = (side[side["_others"].isin(both) & side[value].notna()] for side in (a, b))
-        # Each cell counts alike for an item, however many replicates it has executed.
-        a, b = (side.groupby(["item", "_others"], sort=False)[value].mean().reset_index() for side in (a, b))
-        return compare(a[value].to_numpy(dtype=float), a["item"], b[value].to_numpy(dtype=float), b["item"])
+        a, b = (tables.chosen(df, name, each) for each in values)
+        return difference(a, b, [each for each in df.attrs["axes"] if each != name], value)
 
     def diversity(self, by: str) -> pd.DataFrame:
         """How different the replicates of a cell's answers to an item are, by the value on an axis.
@@ -171,15 +169,14 @@ class Results:
         df = self.df
         tables.check_axis(df, by)
         present = df[df["text"].notna()]
-        found = []
-        for _, rows in present.groupby(["cell", "item"], sort=False):
+        values, found = [], []
+        for _, rows in present.groupby(["cell", "item"], sort=False, dropna=False):
             figures = diversity(rows["text"].tolist())
-            found.append(
-                {by: rows[by].iloc[0], **{name: getattr(figures, name) for name in _FIGURES}, "groups": 1}
-            )
-        frame = pd.DataFrame(found, columns=[by, *_FIGURES, "groups"])
-        frame[by] = frame[by].astype(df[by].dtype)
-        grouped = frame.groupby(by, observed=True, dropna=False)
+            values.append(rows[by].iloc[0])
+            found.append({**{name: getattr(figures, name) for name in _FIGURES}, "groups": 1})
+        frame = pd.DataFrame(found, columns=[*_FIGURES, "groups"])
+        # Not a column: an axis may have the name of a figure.
+        grouped = frame.groupby(pd.Series(values, name=by, dtype=df[by].dtype), observed=True, dropna=False)
         return grouped.agg({**dict.fromkeys(_FIGURES, "mean"), "groups": "sum"})
 
     def diff(self, item: Any, by: str, *, replicate: int = 0, **where: Any) -> display.Diff:
@@ -198,8 +195,8 @@ class Results:
             raise InvalidRequestError(f"item {item!r} has no answer as replicate {replicate}", param="item")
         for axis, value in where.items():
             rows = tables.chosen(rows, axis, value)
-        rows = _of_others(rows, by, df)
-        rows = rows[rows["_others"] == rows["_others"].iloc[0]]
+        places = group_codes(rows, [axis for axis in df.attrs["axes"] if axis != by] or ["replicate"])
+        rows = rows[places == places[0]]
         others = [f"{axis}={rows[axis].iloc[0]}" for axis in df.attrs["axes"] if axis != by]
         labels = [f"{by}={value}" for value in rows[by].tolist()]
         return display.Diff(labels, rows["text"].tolist(), ", ".join([f"item {item}", *others]))
@@ -207,7 +204,7 @@ class Results:
     @property
     def plot(self) -> Plots:
         """Charts: ``sw.plot("temperature", "exact", color="top_k")``, ``sw.plot.latency()``, ``sw.plot.pareto(…)``."""
-        from oaikit.experiments.plots import Plots
+        from oaikit.experiments.analysis.plots import Plots
 
         return Plots(self)
 
@@ -252,10 +249,3 @@ class Results:
 
 
 _FIGURES = ("unique", "distinct_1", "distinct_2", "self_bleu")
-
-
-def _of_others(rows: pd.DataFrame, axis: str, df: pd.DataFrame) -> pd.DataFrame:
-    """The rows with what the other axes are in one column."""
-    others = [each for each in df.attrs["axes"] if each != axis]
-    named = [" ".join(map(repr, values)) for values in rows[others].itertuples(index=False, name=None)]
-    return rows.assign(_others=named if others else [""] * len(rows))

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oaikit._distribution import missing
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments import tables
+from oaikit.experiments.analysis import tables
+from oaikit.experiments.analysis.summary import summary_table
+from oaikit.experiments.columns import limits_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from oaikit.experiments.results import Results
+    from oaikit.experiments.analysis.results import Results
 
 QUANTILES: Final = (0.5, 0.9, 0.99)
 """Of times: the usual case, a bad one, the worst of a hundred."""
+_SETTING, _BEST = "__setting", "__best"  # fields of a chart, which no score is called
 _TIMES: Final = ("ttft_s", "latency_s")
 
 
@@ -39,15 +42,14 @@ class Plots:
         for axis in axes:
             tables.check_axis(df, axis)
         y = tables.value_name(df.attrs["scores"], y)
-        alt, means = _altair(), _means(df, axes, y)
+        alt, means = _altair(), _plain(summary_table(df, axes, [y]))
         across = alt.X(x, type=_kind(df, x), sort=None, scale=alt.Scale(zero=False))
         encoding = {} if color is None else {"color": alt.Color(color, type=_kind(df, color, named=True))}
         base = alt.Chart(means).encode(x=across, **encoding)
-        tips = [*axes, y, f"{y}_low", f"{y}_high"]
+        low, high = limits_of(y)
+        tips = [*axes, y, low, high]
         line = base.mark_line(point=True).encode(y=alt.Y(y, type="quantitative"), tooltip=tips)
-        bars = base.mark_rule(opacity=0.6).encode(
-            y=alt.Y(f"{y}_low", type="quantitative", title=y), y2=f"{y}_high"
-        )
+        bars = base.mark_rule(opacity=0.6).encode(y=alt.Y(low, type="quantitative", title=y), y2=high)
         return bars + line
 
     def latency(self, by: str | None = None) -> Any:
@@ -95,18 +97,20 @@ class Plots:
         df = self._rows()
         x, y = (tables.value_name(df.attrs["scores"], each) for each in (x, y))
         cells = tables.cells_of(df)
-        cells["setting"] = _names(cells)
-        cells = _plain(cells[["setting", x, y]].dropna())
-        cells["best"] = _unbeaten(cells[x].tolist(), cells[y].tolist())
+        names = _names(cells)
+        cells = cells[list(dict.fromkeys([x, y]))].copy()
+        cells[_SETTING] = names
+        cells = _plain(cells.dropna())
+        cells[_BEST] = _unbeaten(cells[x].tolist(), cells[y].tolist())
         alt = _altair()
         base = alt.Chart(cells).encode(
             x=alt.X(x, type="quantitative", scale=alt.Scale(zero=False)),
             y=alt.Y(y, type="quantitative", scale=alt.Scale(zero=False)),
-            tooltip=["setting", x, y],
+            tooltip=[alt.Tooltip(_SETTING, title="setting"), x, y],
         )
-        line = base.transform_filter("datum.best").mark_line(interpolate="step-after", opacity=0.5)
+        line = base.transform_filter(f"datum.{_BEST}").mark_line(interpolate="step-after", opacity=0.5)
         points = base.mark_point(filled=True, size=60).encode(
-            opacity=alt.condition("datum.best", alt.value(1), alt.value(0.4))
+            opacity=alt.condition(f"datum.{_BEST}", alt.value(1), alt.value(0.4))
         )
         return line + points
 
@@ -116,14 +120,6 @@ class Plots:
             raise InvalidRequestError("nothing has run yet: there is nothing to draw")
         tables.check_one_mode(df)
         return df
-
-
-def _means(df: pd.DataFrame, axes: list[str], value: str) -> pd.DataFrame:
-    import pandas as pd
-
-    groups = tables.executed(df).groupby(axes, observed=True, dropna=False, sort=True)
-    records = [dict(zip(axes, keys, strict=True)) | tables.interval(rows, value) for keys, rows in groups]
-    return _plain(pd.DataFrame(records))
 
 
 def _quantiles(df: pd.DataFrame) -> pd.DataFrame:

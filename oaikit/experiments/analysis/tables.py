@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from oaikit._distribution import missing
 from oaikit.errors import InvalidRequestError
+from oaikit.experiments.analysis.statistics import UNIT
+from oaikit.experiments.analysis.summary import codes_of, rate_parts, summary
 from oaikit.experiments.cells import shown_prompt
-from oaikit.experiments.columns import ALIASES, METRICS, OPTIONAL, UNITS
+from oaikit.experiments.columns import ALIASES, BY_NAME, METRICS, OPTIONAL, RESERVED, RESULT, limits_of, units
 from oaikit.experiments.rating import Contexts
 from oaikit.experiments.space import label_of
-from oaikit.experiments.statistics import mean_of
 from oaikit.experiments.store import RESULT_FIELDS, Store
 
 if TYPE_CHECKING:
@@ -19,10 +22,9 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-_INTEGERS = ("prompt_tokens", "completion_tokens", "seed")
-_FLOATS = ("latency_s", "ttft_s", "tokens_per_s", "mean_logprob")
-_TEXTS = ("prompt", "text", "error", "key", *OPTIONAL)
-_NAMES = ("finish_reason", "mode", "run", "model")
+# The order of `Results.df`, after the axes, the item and the data; the scores are between the two.
+_RESULT_ORDER = ("replicate", "seed", "prompt", *(name for name in RESULT if name != "error"))
+_TRACE_ORDER = ("error", "cached", "shared", "mode", "run", "cell", "key")
 
 
 def rows_of(store: Store, sweep: str, spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -38,21 +40,23 @@ def rows_of(store: Store, sweep: str, spec: Mapping[str, Any]) -> pd.DataFrame:
     frame = pd.DataFrame(
         {name: column(name, [record.get(name) for record in records], spec, scores) for name in names}
     )
+    if not frame.empty:
+        tokens, seconds = rate_parts(frame)
+        frame["tokens_per_s"] = pd.array(tokens / seconds, dtype="Float64")
     frame.attrs = {
-        "units": {name: unit for name, unit in UNITS.items() if name in names},
+        "units": dict(units(names)),
         "axes": spec["axes"],
         "scores": scores,
+        "kinds": {each["name"]: _kind(each) for each in spec["scorers"]},
         "mode": spec["mode"],
         "provenance": last[1] if last else {},
     }
     return frame
 
 
-_RESULT_ORDER = (
-    *("replicate", "seed", "prompt", "text", "finish_reason", "prompt_tokens", "completion_tokens"),
-    *("latency_s", "ttft_s", "tokens_per_s", "mean_logprob"),
-)
-_TRACE_ORDER = ("error", "cached", "shared", "mode", "run", "cell", "key")
+def _kind(scorer: Mapping[str, Any]) -> list[Any]:
+    """Kind and bounds of a score; stores that were made before scorers declared them have real ones."""
+    return [scorer.get("kind", "real"), *scorer.get("bounds", UNIT)]
 
 
 def _records(store: Store, sweep: str, spec: Mapping[str, Any], last_run: str) -> Iterator[Record]:
@@ -72,7 +76,6 @@ def _records(store: Store, sweep: str, spec: Mapping[str, Any], last_run: str) -
         first = bodies[request]["seed"]
         record |= {
             "seed": None if first is None else first + execution,
-            "tokens_per_s": _speed(result),
             "cached": result["run"] != last_run,
             "key": f"{request}/{execution}",
         }
@@ -82,31 +85,18 @@ def _records(store: Store, sweep: str, spec: Mapping[str, Any], last_run: str) -
             seen.add((request, execution))
 
 
-def _speed(result: Mapping[str, Any]) -> float | None:
-    """Tokens per second after the first one where its time is known, as `Reply.tokens_per_s`."""
-    tokens, latency, first = result["completion_tokens"], result["latency_s"], result["ttft_s"]
-    if tokens is None or latency is None:
-        return None
-    seconds, counted = (latency, tokens) if first is None else (latency - first, tokens - 1)
-    return float(counted / seconds) if seconds > 0 and counted > 0 else None
-
-
 def column(name: str, values: list[Any], spec: Mapping[str, Any], scores: Sequence[str]) -> Any:
     """A column of a sweep's DataFrame with its dtype: an array of pandas', of as many values."""
     import pandas as pd
 
-    if name in _NAMES:
-        return pd.Categorical(values)
     if name in spec["axes"]:
         return axis_values(values, [cell.get(name) for cell in spec["cells"]])
-    if name in _INTEGERS:
-        return pd.array(values, dtype="Int64")
-    if name in _FLOATS or name in scores:
-        return pd.array(values, dtype="Float64")
-    if name in _TEXTS:
-        return pd.array(values, dtype="string")
-    if name in ("cached", "shared"):
-        return pd.array(values, dtype="bool")
+    own = BY_NAME.get(name) if name in RESERVED else None
+    dtype: Any = "Float64" if name in scores else own.dtype if own is not None else ""
+    if dtype == "category":
+        return pd.Categorical(values)
+    if dtype:
+        return pd.array(values, dtype=dtype)
     return pd.Series(values, dtype="object").convert_dtypes() if values else pd.Series([], dtype="object")
 
 
@@ -143,42 +133,34 @@ def _label(value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def executed(df: pd.DataFrame) -> pd.DataFrame:
-    """The rows without those that show an execution which the same cell shows already: copies make nothing surer."""
-    return df[~df.duplicated(["cell", "item", "key"])]
-
-
 def cells_of(df: pd.DataFrame) -> pd.DataFrame:
     """One row per cell; see `Results.cells` for the columns."""
     import pandas as pd
 
     axes, scores = df.attrs["axes"], df.attrs["scores"]
-    records = []
-    for cell, rows in df.groupby("cell", sort=True):
-        own = executed(rows)
-        record = {axis: rows[axis].iloc[0] for axis in axes}
-        record |= {"cell": cell, "rows": len(rows), "items": rows["item"].nunique()}
-        record |= {"errors": int(rows["error"].notna().sum())}
-        for score in scores:
-            record |= interval(own, score)
-        record |= {name: own[name].mean() for name in METRICS}
-        records.append(record)
-    frame = pd.DataFrame(records)
-    for axis in axes if records else ():
-        frame[axis] = frame[axis].astype(df[axis].dtype)
-    for name in METRICS if records else ():
-        frame[name] = frame[name].astype("Float64")
+    if df.empty:
+        nothing = pd.DataFrame()
+        nothing.attrs = dict(df.attrs)
+        return nothing
+    cells, first, groups = np.unique(df["cell"].to_numpy(dtype=int), return_index=True, return_inverse=True)
+    count = len(cells)
+    frame: pd.DataFrame = df[axes].iloc[first].reset_index(drop=True)
+    found = summary(df, groups, count, [*scores, *METRICS])
+    asked = np.unique(groups * len(df) + codes_of(df["item"])) // len(df)
+    counted = {
+        "cell": cells,
+        "rows": np.bincount(groups, minlength=count),
+        "items": np.bincount(asked, minlength=count),
+        "errors": np.bincount(
+            groups, weights=df["error"].notna().to_numpy(dtype=float), minlength=count
+        ).astype(int),
+    }
+    limits = [name for score in scores for name in (score, *limits_of(score))]
+    figures = {name: found[name] for name in limits}
+    metrics = {name: pd.array(found[name], dtype="Float64") for name in METRICS}
+    frame = pd.concat([frame, pd.DataFrame({**counted, **figures, **metrics})], axis=1)
     frame.attrs = dict(df.attrs)
     return frame
-
-
-def interval(rows: pd.DataFrame, value: str) -> dict[str, float]:
-    """A mean over items with its interval, as ``value``, ``value_low``, ``value_high``; missing without values."""
-    present = rows[rows[value].notna()]
-    if present.empty:
-        return {value: float("nan"), f"{value}_low": float("nan"), f"{value}_high": float("nan")}
-    found = mean_of(present[value].to_numpy(dtype=float), present["item"].to_numpy())
-    return {value: found.mean, f"{value}_low": found.low, f"{value}_high": found.high}
 
 
 def value_name(scores: Sequence[str], value: str | None) -> str:
