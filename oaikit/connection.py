@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from oaikit import progress, settings, status_card
 from oaikit._loop import LoopThread
+from oaikit._openai_errors import check_redirects, translated
+from oaikit._url import base_url
 from oaikit.backend import Backend, Stream, parse_answer, prepared
 from oaikit.errors import (
     AuthenticationError,
@@ -49,21 +51,27 @@ def connect(
     Without a URL: the server that started this kernel or terminal; else the server that ``OPENAI_BASE_URL`` names;
     else the first running Jupyter server of this user that has oaikit.
 
-    Parameters: the base URL (ending in ``/v1``), its key, and the model that is asked unless a call names another
-    (default: the first that the server lists). ``runpod`` is the id of a serverless endpoint of RunPod's vLLM worker,
-    in place of the URL; its key is ``RUNPOD_API_KEY``, unless one is given.
+    Args:
+        url: The base URL, ending in ``/v1``. A user name and a password in it are sent as HTTP Basic authentication,
+            and are shown nowhere.
+        api_key: Its key; by default ``OPENAI_API_KEY``.
+        model: The model that is asked unless a call names another; by default the first that the server lists.
+        runpod: The id of a serverless endpoint of RunPod's vLLM worker, in place of the URL. Its key is
+            ``RUNPOD_API_KEY``, unless one is given.
 
     Raises:
-        ServerNotFoundError: there is no such server.
-        AuthenticationError: there is no key for RunPod.
-        InvalidRequestError: both a URL and an endpoint, or an id that can't be one.
+        ServerNotFoundError: There is no such server.
+        AuthenticationError: There is no key for RunPod.
+        InvalidRequestError: The URL or the id is malformed, or both are given.
     """
     if runpod is not None:
         if url is not None:
             raise InvalidRequestError("give a URL or the id of a RunPod endpoint, not both", param="runpod")
         return _connect_runpod(runpod, api_key, model)
     if url is not None:
-        return Connection(url, api_key if api_key is not None else settings.openai_key(), model)
+        if api_key is None and base_url(url).authorization is None:
+            api_key = settings.openai_key()
+        return Connection(url, api_key or "", model)
     found = settings.announced_server() or _running_server()
     if found is None:
         raise ServerNotFoundError(
@@ -114,16 +122,20 @@ class Connection(Backend):
     """
 
     def __init__(self, url: str, api_key: str = "", model: str | None = None) -> None:
-        self.url = url.rstrip("/")
-        self._api_key = (
-            api_key or "none"
-        )  # OpenAI's clients refuse an empty key; servers without keys ignore it
+        self.url, self._basic = base_url(url)
+        if self._basic and api_key:
+            raise InvalidRequestError(
+                "the URL has a user name, and there is an API key: a request has room for one of them",
+                param="api_key",
+            )
+        # OpenAI's clients refuse an empty key. Servers without keys ignore it.
+        self._api_key = api_key or "none"
         self._model = model
         _CONNECTIONS.add(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies, and those that are sent to another process, open connections of their own."""
-        return Connection, (self.url, self._api_key, self._model)
+        return Connection, (self.url, self._api_key, self._model), {"_basic": self._basic}
 
     def __repr__(self) -> str:
         return f"Connection({self.url!r})"
@@ -145,7 +157,7 @@ class Connection(Backend):
     @property
     def authorization(self) -> str:
         """The value of the ``Authorization`` header of each request."""
-        return f"Bearer {self._api_key}"
+        return self._basic or f"Bearer {self._api_key}"
 
     def request(self, endpoint: Endpoint, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
         sent = prepared(body)
@@ -226,7 +238,7 @@ class Connection(Backend):
         """A stock client for this server."""
         from openai import OpenAI
 
-        return OpenAI(base_url=self.url, api_key=self._api_key)
+        return OpenAI(base_url=self.url, api_key=self._api_key, default_headers=self._client_headers)
 
     @cached_property
     def async_openai(self) -> AsyncOpenAI:
@@ -241,7 +253,12 @@ class Connection(Backend):
     def _new_client(self) -> AsyncOpenAI:
         from openai import AsyncOpenAI
 
-        return AsyncOpenAI(base_url=self.url, api_key=self._api_key)
+        return AsyncOpenAI(base_url=self.url, api_key=self._api_key, default_headers=self._client_headers)
+
+    @property
+    def _client_headers(self) -> dict[str, str]:
+        """What a client cannot make of the key."""
+        return {"Authorization": self._basic} if self._basic else {}
 
     async def _default_model(self) -> str:
         if self._model is None:
@@ -252,12 +269,11 @@ class Connection(Backend):
         return self._model
 
     async def _models(self) -> list[str]:
-        from openai import OpenAIError
-
-        try:
-            return [model.id async for model in self._client.models.list()]
-        except OpenAIError as exc:
-            raise self._translate(exc) from exc
+        listed = await self._api(self._client.get("/models", cast_to=object))
+        entries = listed.get("data")
+        if not isinstance(entries, list):
+            raise NotFoundError(f"{self.url} has no list of models; is it an API's base URL, ending in /v1?")
+        return [str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry]
 
     async def _get_api(self, name: str, *, retry: bool = True) -> dict[str, Any]:
         client = self._client if retry else self._client.with_options(max_retries=0)
@@ -275,9 +291,12 @@ class Connection(Backend):
         from openai import OpenAIError
 
         try:
-            return dict(await request)  # type: ignore[call-overload, no-any-return]
+            answer = await request
         except OpenAIError as exc:
-            raise self._translate(exc) from exc
+            raise translated(exc, self.url) from exc
+        if not isinstance(answer, dict):
+            raise from_body(200, answer)
+        return answer
 
     async def _load(self, model: str, engine_args: dict[str, Any], wait: bool) -> dict[str, Any]:
         status = await self._post_api("load", {"model": model, "engine_args": engine_args})
@@ -324,26 +343,16 @@ class Connection(Backend):
             async with route.with_streaming_response.create(
                 **required, extra_body=body, extra_headers=headers
             ) as response:
+                check_redirects(response.http_response, self.url)
                 content_type = response.headers.get("content-type", "")
                 async for event in parse_answer(response.status_code, content_type, response.iter_bytes()):
                     yield event
         except OpenAIError as exc:
-            raise self._translate(exc) from exc
+            raise translated(exc, self.url) from exc
         except OAIKitError:
             raise
         except Exception as exc:  # of the HTTP library that this release of openai uses
             raise EngineError(f"the connection to {self.url} broke before the answer was complete") from exc
-
-    def _translate(self, exc: Exception) -> OAIKitError:
-        from openai import APIConnectionError, APIStatusError, APITimeoutError
-
-        if isinstance(exc, APIStatusError):
-            return from_body(exc.status_code, exc.body)
-        if isinstance(exc, APITimeoutError):
-            return ServerNotFoundError(f"{self.url} did not answer in time")
-        if isinstance(exc, APIConnectionError):
-            return ServerNotFoundError(f"{self.url} does not answer; is the server running?")
-        return OAIKitError(str(exc))
 
     def leave_clients_to_parent(self) -> list[object]:
         """In a forked process: take the parent's clients out of use, and return them to be kept.

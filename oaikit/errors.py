@@ -26,6 +26,8 @@ OAIKitError
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 
@@ -253,6 +255,12 @@ def from_body(status: int | None, body: Any) -> OAIKitError:
     (OpenAI's ``{"error": {...}}``, its inner object, vLLM's bare string, a framework's ``{"detail": ...}``, anything).
     """
     error = body.get("error", body.get("detail", body)) if isinstance(body, dict) else body
+    if isinstance(error, str) and (page := re.match(r"\s*<(!doctype|html)", error, re.IGNORECASE)):
+        title = re.search(r"<title>(.*?)</title>", error[page.end() :], re.IGNORECASE | re.DOTALL)
+        named = f" ({html.unescape(title[1]).strip()[:80]})" if title else ""
+        error = (
+            f"the server answered {status or 200} with a web page{named}; is the URL an API's, ending in /v1?"
+        )
     if not isinstance(error, dict):
         error = {"message": str(error or "")}
     code = error.get("code")

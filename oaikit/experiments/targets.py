@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from oaikit._distribution import missing
+from oaikit._openai_errors import CHANGES_METHOD
+from oaikit._url import redirected
 from oaikit.backend import Backend, json_or_text, parse_answer
 from oaikit.connection import Connection
 from oaikit.errors import (
@@ -163,6 +165,8 @@ class _HTTPTarget(Target):
                 if not 300 <= status < 400:
                     return await _read_whole(status, headers, text, began)
             async with self._opened().post(f"{self._llm.url}/{endpoint}", json=body) as response:
+                if any(each.status in CHANGES_METHOD for each in response.history):
+                    raise redirected(self._llm.url, str(response.url))
                 if response.status < 400 and response.content_type == _EVENTS:
                     events = parse_answer(response.status, _EVENTS, response.content.iter_any())
                     return await _read(events, began, streamed=True)

@@ -338,7 +338,7 @@ def test_an_error_status_is_its_exception():
 
 
 def test_a_page_of_a_proxy_is_no_answer():
-    with pytest.raises(RequestError, match="<html>"):
+    with pytest.raises(RequestError, match="answered 200 with a web page"):
         parse(200, "text/html", "<html>\nSign in</html>")
     with pytest.raises(RequestError, match="Bad Gateway"):
         parse(502, "text/html", "Bad Gateway")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import pickle
 import socket
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from oaikit.errors import (
     OAIKitError,
     ServerNotFoundError,
 )
+from oaikit.experiments.targets import target_of
 
 # str.splitlines cuts at the three in the middle; in JSON they may stand unescaped.
 SEPARATED = "one\u2028two\u2029three\u0085four"
@@ -35,6 +38,16 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.startswith("/v2/"):
             self.at_runpod()
+        elif self.path.startswith("/moved-"):
+            self.moved()
+        elif self.path.startswith("/login"):
+            self.answer(
+                200,
+                "<!doctype html><title>Sign &amp; in</title>" + 900 * "x",
+                **{"Content-Type": "text/html"},
+            )
+        elif self.path.startswith("/headers"):
+            self.answer(200, {"data": [{"id": self.headers["Authorization"]}]})
         elif self.headers["Authorization"] == "Bearer wrong":
             self.answer(401, {"error": "Unauthorized"})
         else:
@@ -42,11 +55,19 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, {"object": "list", "data": [listed]})
 
     def do_POST(self) -> None:
+        if self.path.startswith("/moved-"):
+            return self.moved()
         if self.path.startswith("/v2/") and not self.path.startswith("/v2/abc-123/openai/v1/"):
             return self.answer(404, {"error": "endpoint not found"})
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path.startswith("/echo"):
-            return self.answer(200, {"asked": asked, "abort": self.headers["X-OAIKit-Abort"]})
+            return self.answer(
+                200,
+                {
+                    "asked": asked,
+                    **{name: self.headers[name] for name in ("X-OAIKit-Abort", "Authorization")},
+                },
+            )
         if self.path.startswith("/stopped"):
             error = EngineStoppedError("no model is loaded")
             return self.answer(error.status, error.body(), **error.headers())
@@ -65,6 +86,14 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         return None
 
+    def moved(self) -> None:
+        """``/moved-307/a/v1/…`` is now at ``/a/v1/…``; ``/moved-302/login`` is for whoever is not signed in."""
+        status, _, rest = self.path.removeprefix("/moved-").partition("/")
+        target = "/login?secret=s3cret" if rest.startswith("login") else f"/{rest}"
+        target = self.path if rest.startswith("circle") else target
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.answer(int(status), {}, Location=target)
+
     def at_runpod(self) -> None:
         """RunPod's URL layout, its key, and its answer to any other path."""
         if self.path != "/v2/abc-123/openai/v1/models":
@@ -75,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, {"object": "list", "data": [{"id": "mine", "object": "model"}]})
 
     def answer(self, status: int, body: object, **headers: str) -> None:
-        data = json.dumps(body).encode()
+        data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {
             "Content-Type": "application/json",
@@ -133,7 +162,7 @@ def test_a_request_is_streamed_unless_it_says_otherwise_or_cannot_be(url):
 
 def test_a_request_may_name_a_model_and_itself(url):
     got = asked(url, {"prompt": "a", "model": "other"}, abort="me")
-    assert (got["asked"]["model"], got["abort"]) == ("other", "me")
+    assert (got["asked"]["model"], got["X-OAIKit-Abort"]) == ("other", "me")
 
 
 def test_a_request_leaves_its_body_alone(url):
@@ -233,6 +262,127 @@ def test_a_chat_asks_the_first_listed_model_by_default(url):
     code = f"import oaikit; print(oaikit.connect('{url}/v1').chat('Hi').model)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15, check=True)
     assert run.stdout == "tiny\n"
+
+
+# -- URLs --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("localhost:8888/oaikit/v1", "write http://localhost:8888/oaikit/v1 or https://localhost"),
+        ("//host/v1", "write http://host/v1"),
+        ("http:/host/v1", "write http://host/v1"),
+        ("ada:s3cret@host/v1", "write http://host/v1"),
+        ("ada:s3/cret@host/v1?token=s3cret", "write http://host/v1"),
+        ("", "no scheme"),
+        ("ftp://ada:s3cret@host/v1", "not with ftp://"),
+        ("http://", "no valid host"),
+        ("http:///v1", "no valid host"),
+        ("http://ada:s3cret@/v1", "no valid host"),
+        ("http://host:port/v1", "no valid host and port"),
+        ("http://host:99999/v1", "no valid host and port"),
+        ("http://::1:8888/v1", "brackets"),
+        ("http://[::1/v1", "brackets"),
+        ("http://ho st/v1", "no valid host"),
+        ("http://ada:s3/cret@host/v1", "no valid host"),
+        ("http://ada:1/s3cret@host/v1", "an @ after its host"),
+        ("http://ada:s3cret@host/lab?token=s3cret", "http://host/lab goes on with a ?"),
+        ("http://host/lab?", "goes on with a ?"),
+        ("http://host/v1#s3cret", "http://host/v1 goes on"),
+    ],
+)
+def test_a_url_that_makes_no_sense_is_refused_in_a_sentence(url, said):
+    with pytest.raises(InvalidRequestError) as caught:
+        ok.connect(url)
+    assert said in caught.value.message
+    assert caught.value.param == "url"
+    assert "s3" not in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_slashes_spaces_and_capitals_of_a_url_do_not_matter():
+    for url in ("http://h/v1", "http://h/v1/", "http://h/v1//", " HTTP://h/v1 \n"):
+        assert ok.connect(url).url == "http://h/v1"
+
+
+def test_user_and_password_of_a_url_are_sent_and_not_shown(url, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-ambient")
+    base = url.replace("http://", "http://ada:s3%2Fcret@")
+    basic = "Basic " + base64.b64encode(b"ada:s3/cret").decode()
+    llm = ok.connect(f"{base}/echo/v1", model="tiny")
+    for each in (llm, pickle.loads(pickle.dumps(llm))):
+        (event,) = each.request("completions", {"prompt": "a"}).events()
+        assert event["Authorization"] == each.authorization == basic
+        assert each.url == f"{url}/echo/v1"
+        assert "s3" not in repr(each)
+    listing = ok.connect(f"{base}/headers/v1")
+    assert listing.models() == [basic]
+    assert [model.id for model in listing.openai.models.list()] == [basic]
+    with pytest.raises(InvalidRequestError, match="room for one of them"):
+        ok.connect(f"{base}/v1", api_key="sk")
+    for each in (llm, listing):
+        each.close()
+
+
+def test_an_ipv6_address():
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6
+
+    try:
+        server = Server(("::1", 0), Handler)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        llm = ok.connect(f"http://[::1]:{server.server_port}/v1/")
+        assert llm.chat("Hi").text == "Hello"
+        llm.close()
+        server.shutdown()
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_that_keeps_the_request_is_followed(url, status):
+    llm = ok.connect(f"{url}/moved-{status}/v1")
+    assert llm.chat("Hi").text == "Hello"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+@pytest.mark.parametrize("path", ["v1", "login/v1"])
+def test_one_that_loses_the_request_is_told(url, status, path):
+    llm = ok.connect(f"{url}/moved-{status}/{path}", model="tiny")
+    with pytest.raises(ServerNotFoundError) as caught:
+        llm.chat("Hi")
+    assert caught.value.message.startswith(f"{url}/moved-{status}/{path} redirects to {url}/")
+    assert "s3cret" not in caught.value.message
+
+
+def test_a_redirect_in_a_circle(url):
+    llm = ok.connect(f"{url}/moved-302/circle/v1", model="tiny")
+    with pytest.raises(ServerNotFoundError, match="redirects in a circle"):
+        llm.models()
+
+
+def test_a_web_page_in_place_of_an_answer(url):
+    for path in ("login", "moved-302/login"):
+        with pytest.raises(OAIKitError, match=r"answered 200 with a web page \(Sign & in\)"):
+            ok.connect(f"{url}/{path}").models()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_sweep_tells_of_redirects_too(url, stream):
+    async def ask(path: str) -> str:
+        target = target_of(ok.connect(f"{url}/{path}", model="tiny"), 5.0)
+        try:
+            await target.open()
+            return (await target.ask("chat/completions", {"messages": [], "stream": stream})).reply.text
+        finally:
+            await target.close()
+
+    assert asyncio.run(ask("moved-307/v1")) == "Hello"
+    with pytest.raises(ServerNotFoundError, match=r"moved-302/v1 redirects to .*/v1/chat/completions"):
+        asyncio.run(ask("moved-302/v1"))
+    assert asyncio.run(ask("separators/v1")) == SEPARATED
 
 
 # -- RunPod ------------------------------------------------------------------------------------------------------------
