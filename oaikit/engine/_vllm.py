@@ -235,11 +235,14 @@ class RunningEngine:
 
     def facts(self) -> dict[str, Any]:
         """What the model says of itself, by the names of `EngineStatus`."""
-        model = self.llm.model_config
+        model, tokenizer = self.llm.model_config, self.llm.tokenizer
         return {
             "served_names": self.served_names,
             "max_model_len": model.max_model_len,
             "max_logprobs": model.max_logprobs,
+            "max_stop_strings": vllm.envs.VLLM_MAX_STOP_STRINGS,
+            "max_token_characters": tokenizer and tokenizer.max_chars_per_token,
+            "truncation_side": tokenizer and tokenizer.truncation_side,
             "max_num_seqs": self.llm.vllm_config.scheduler_config.max_num_seqs,
             "accepts_images": model.is_multimodal_model,
             "generation_config": model.get_diff_sampling_param(),

@@ -77,9 +77,11 @@ class EngineStatus:
     ``device`` and ``vllm_version`` are None until vLLM is imported, ``engine_args`` (those that were given and oaikit's
     own defaults, but no secrets) are empty until then; ``progress`` is None unless the state is loading,
     ``uptime_s`` (seconds) unless it is ready. Of the model, once it is ready: ``max_model_len``, its context (tokens);
-    ``max_logprobs`` (-1: no limit); ``max_num_seqs``, how many answers it works on at once; whether messages may have
-    images; and what its generation_config says of sampling, by vLLM's names. ``error`` is the cause of the last failure
-    or crash; ``restarts`` counts the restarts after crashes since the model was asked for.
+    ``max_logprobs`` (-1: no limit); ``max_stop_strings``; ``max_token_characters``, how many characters one token
+    stands for at most, and ``truncation_side``, the end of a prompt that its tokenizer cuts; ``max_num_seqs``, how many
+    answers it works on at once; whether messages may have images; and what its generation_config says of sampling, by
+    vLLM's names. ``error`` is the cause of the last failure or crash; ``restarts`` counts the restarts after crashes
+    since the model was asked for.
     """
 
     state: State = State.STOPPED
@@ -93,6 +95,9 @@ class EngineStatus:
     uptime_s: float | None = None
     max_model_len: int | None = None
     max_logprobs: int | None = None
+    max_stop_strings: int | None = None
+    max_token_characters: int | None = None
+    truncation_side: str | None = None
     max_num_seqs: int | None = None
     accepts_images: bool | None = None
     generation_config: Mapping[str, Any] = field(default_factory=dict)

@@ -43,6 +43,9 @@ class Arguments(Type):
         return {"type": ["string", "object"]}
 
 
+ARGUMENTS: Final = Arguments()
+
+
 def is_json_object(text: str) -> bool:
     """Whether a text is a JSON object that chat templates can use."""
     try:
@@ -60,7 +63,7 @@ class ToolCall(Object):
     """A tool call of an assistant's message, completed with what vLLM insists on: an id, a type, arguments."""
 
     def check(self, value: Any, path: str) -> Any:
-        """The call with what it lacks filled in."""
+        """The call, with what it lacked."""
         call = super().check(value, path)
         call.setdefault("type", "function")
         if "id" not in call:
@@ -79,7 +82,7 @@ def optional(**fields: Type) -> dict[str, Type]:
 PART: Final = Object(optional(type=NON_EMPTY, text=String()), drops_nulls=True)
 CONTENT: Final = OneOf((String(), Array(OneOf((PART, String())))))
 CALLED_FUNCTION: Final = Object(
-    {"name": NON_EMPTY, **optional(arguments=Arguments())}, required=("name",), drops_nulls=True
+    {"name": NON_EMPTY, **optional(arguments=ARGUMENTS)}, required=("name",), drops_nulls=True
 )
 CALL: Final = ToolCall(
     {"function": CALLED_FUNCTION, **optional(id=String(), type=Choice(("function",)))},

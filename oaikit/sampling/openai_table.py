@@ -20,9 +20,6 @@ from oaikit.sampling.types import (
     String,
 )
 
-# OpenAI's limit, and vLLM's (VLLM_MAX_STOP_STRINGS).
-MAX_STOP_STRINGS: Final = 4
-
 
 def _penalty(name: str, text: str) -> Parameter:
     return Parameter(
@@ -107,8 +104,9 @@ OPENAI: Final = (
     ),
     Parameter(
         "stop",
-        OneOf((structures.NON_EMPTY, Array(structures.NON_EMPTY, high=MAX_STOP_STRINGS))),
-        "Texts that end an answer, and are left out of it. Beam search does not stop at them.",
+        OneOf((structures.NON_EMPTY, Array(structures.NON_EMPTY))),
+        "Texts that end an answer, and are left out of it; at most 4, unless the engine takes more. Beam search does "
+        "not stop at them.",
         group="OpenAI",
         default=None,
     ),
@@ -183,6 +181,7 @@ OPENAI: Final = (
         "Functions that the model may call. The engine needs a parser for the model's way of calling them.",
         group="OpenAI",
         endpoints=(CHAT,),
+        nothing=[],
     ),
     Parameter(
         "tool_choice",

@@ -50,6 +50,7 @@ class Parameter:
         required: a request without it is refused.
         presettable: the server's owner may set a default for it.
         trusted: it reaches into the server, and is refused unless the server's owner allows it.
+        nothing: the value that says no more than leaving it out; UNSET if there is none.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Parameter:
     required: bool = False
     presettable: bool = True
     trusted: bool = False
+    nothing: Any = UNSET
 
     @property
     def bounds(self) -> Bounds | None:
@@ -87,6 +89,10 @@ class Parameter:
             InvalidRequestError: the value has the wrong type or is out of range; ``param`` is the name.
         """
         return self.type.check(value, self.name)
+
+    def says_nothing(self, value: object) -> bool:
+        """Whether a value means the same as leaving the parameter out."""
+        return value is None or (type(value) is type(self.nothing) and value == self.nothing)
 
     def schema(self) -> Schema:
         """JSON schema with the description and the default. null means left out, as everywhere at the top."""

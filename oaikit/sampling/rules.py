@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from oaikit.sampling.forms import check_form
+from oaikit.sampling.length import TEXTS, check_lengths
 from oaikit.sampling.requests import CHAT, COMPLETIONS, Endpoint, Limits
 from oaikit.sampling.structures import CONSTRAINTS
 from oaikit.sampling.types import refuse
@@ -73,6 +74,29 @@ def check_count(values: Mapping[str, Any], limits: Limits) -> None:
 
 def _count(request: Request) -> None:
     check_count(request.values, request.limits)
+
+
+def check_stop(name: str, stop: Any, limits: Limits) -> None:
+    """Hold the number of texts that end an answer against the engine's limit.
+
+    Raises:
+        InvalidRequestError: there are more.
+    """
+    if isinstance(stop, list) and len(stop) > limits.stop_strings:
+        refuse(
+            name,
+            f"`{name}` has {len(stop)} texts, and this engine takes at most {limits.stop_strings}; the environment "
+            "variable VLLM_MAX_STOP_STRINGS raises that",
+        )
+
+
+def _stop(request: Request) -> None:
+    check_stop("stop", request.stop, request.limits)
+
+
+def _length(request: Request) -> None:
+    if request.truncate_prompt_tokens is None:
+        check_lengths({name: request.values.get(name) for name in TEXTS}, request.limits)
 
 
 def _prompts(request: Request) -> None:
@@ -330,7 +354,9 @@ def _generation_prompt(request: Request) -> None:
 # Each with the parameters of which it needs one to have anything to say: most requests have few of them.
 _RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = (
     (_count, frozenset({"n", "best_of"})),
+    (_stop, frozenset({"stop"})),
     (_prompts, frozenset({"prompt"})),
+    (_length, frozenset({"messages", "prompt"})),
     (_sequences, frozenset({"prompt"})),
     (_best_of, frozenset({"best_of"})),
     (_greedy, frozenset({"temperature"})),

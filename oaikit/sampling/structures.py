@@ -28,9 +28,7 @@ _FUNCTION: Final = Object(
     {"name": NON_EMPTY, **optional(description=String(), parameters=ANY_OBJECT, strict=Boolean())},
     required=("name",),
 )
-TOOLS: Final = Array(
-    Object({"type": Choice(("function",)), "function": _FUNCTION}, required=("function",)), low=1
-)
+TOOLS: Final = Array(Object({"type": Choice(("function",)), "function": _FUNCTION}, required=("function",)))
 _NAMED_FUNCTION: Final = Object({"name": NON_EMPTY}, required=("name",))
 TOOL_CHOICE: Final = OneOf(
     (

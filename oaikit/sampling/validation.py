@@ -66,7 +66,7 @@ def check_each(
     given = {
         name: _checked(table[name], value, allowed)
         for name, value in body.items()
-        if name in table and value is not None
+        if value is not None and name in table and not table[name].says_nothing(value)
     }
     check_template_variables(given, allowed)
     for parameter in _REQUIRED[endpoint]:
@@ -159,8 +159,12 @@ def schema(endpoint: Endpoint, limits: Limits | None = None) -> Schema:
     """
     rows = [parameter for parameter in _OF[endpoint].values() if not parameter.trusted]
     properties = {parameter.name: parameter.schema() for parameter in rows}
+    limits = limits or Limits()
     for name in ("n", "best_of"):
-        properties[name]["maximum"] = (limits or Limits()).n
+        properties[name]["maximum"] = limits.n
+    for branch in properties["stop"]["anyOf"]:
+        if branch["type"] == "array":
+            branch["maxItems"] = limits.stop_strings
     return {
         "type": "object",
         "required": [parameter.name for parameter in rows if parameter.required],

@@ -6,11 +6,11 @@ client may set there, but for `WITHOUT_EFFECT`; a test reads vLLM's sources and 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from oaikit.sampling import structures
-from oaikit.sampling.containers import Array, Dictionary, OneOf
-from oaikit.sampling.parameter import Parameter, Slider
+from oaikit.sampling.containers import Array, Dictionary, Object, OneOf
+from oaikit.sampling.parameter import UNSET, Parameter, Slider
 from oaikit.sampling.requests import CHAT
 from oaikit.sampling.structures import COUNT, NON_EMPTY, TOKEN_IDS
 from oaikit.sampling.types import (
@@ -234,7 +234,16 @@ _OF_THE_REPORT = (
 
 
 def _trusted(*rows: tuple[str, Type, str]) -> tuple[Parameter, ...]:
-    return tuple(Parameter(*row, presettable=False, trusted=True) for row in rows)
+    return tuple(
+        Parameter(name, kind, text, presettable=False, trusted=True, nothing=_nothing(name, kind))
+        for name, kind, text in rows
+    )
+
+
+def _nothing(name: str, kind: Type) -> Any:
+    if isinstance(kind, Dictionary | Object):
+        return {}
+    return 0 if name == "priority" else UNSET
 
 
 # vLLM's requests take fields that they don't declare, and some of its code looks for those: on both endpoints.

@@ -307,6 +307,11 @@ def _engine_fields() -> dict[str, Schema]:
         "uptime_s": _of("number null", "Seconds since it is ready.", minimum=0),
         "max_model_len": _of("integer null", "The model's context, tokens."),
         "max_logprobs": _of("integer null", "The engine's limit; -1: none."),
+        "max_stop_strings": _of("integer null", "The engine's limit of texts that end an answer."),
+        "max_token_characters": _of("integer null", "The most characters that one token stands for."),
+        "truncation_side": _of(
+            "string null", "The end of a prompt that the model's tokenizer cuts: left or right."
+        ),
         "max_num_seqs": _of("integer null", "How many answers the engine works on at once."),
         "accepts_images": _of("boolean null", "Whether messages may have images, and other media."),
         "generation_config": _of("object", "What the model says of sampling, by vLLM's names."),

@@ -116,9 +116,17 @@ class Service:
 def _with_model(owners: Policy, status: EngineStatus) -> Policy:
     if status.max_logprobs is None:
         return owners
+    limits = replace(
+        owners.limits,
+        logprobs=status.max_logprobs,
+        stop_strings=status.max_stop_strings or owners.limits.stop_strings,
+        context=status.max_model_len,
+        token_characters=status.max_token_characters,
+    )
     return replace(
         owners,
-        limits=replace(owners.limits, logprobs=status.max_logprobs),
+        limits=limits,
+        truncation_side=status.truncation_side,
         context=status.max_model_len,
         models=status.served_names,
         of_model=status.generation_config,

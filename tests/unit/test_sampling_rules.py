@@ -25,6 +25,7 @@ BROKEN: list[tuple[tuple[Endpoint, ...], dict[str, Any], str]] = [
     ((COMPLETIONS,), {"prompt": ["a"] * 17, "best_of": 64}, "best_of"),
     ((COMPLETIONS,), {"prompt": [[1]] * 64, "n": 17}, "n"),
     ((COMPLETIONS,), {"prompt": ["a"] * 65}, "prompt"),
+    (BOTH, {"stop": ["a"] * 5}, "stop"),
     (BOTH, {"n": 3, "best_of": 2, "use_beam_search": True}, "best_of"),
     (BOTH, {"best_of": 2, "stream": True}, "best_of"),
     (BOTH, {"n": 2, "best_of": 3, "stream": True}, "best_of"),

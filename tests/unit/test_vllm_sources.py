@@ -13,7 +13,6 @@ import pytest
 
 from oaikit import sampling
 from oaikit.sampling import BOTH, CHAT, COMPLETIONS, PARAMETERS, Endpoint, Limits
-from oaikit.sampling.openai_table import MAX_STOP_STRINGS
 from oaikit.sampling.rules import GREEDY_BELOW
 from oaikit.sampling.structures import CONSTRAINTS, STRUCTURED_OUTPUTS
 from oaikit.sampling.vllm_table import MAX_LOGPROB_TOKEN_IDS, WITHOUT_EFFECT
@@ -106,7 +105,7 @@ def test_what_vllm_takes_when_a_parameter_is_not_sent(endpoint: Endpoint) -> Non
 
 
 def test_limits_are_vllms() -> None:
-    assert constant("envs.py", "VLLM_MAX_STOP_STRINGS") == MAX_STOP_STRINGS
+    assert constant("envs.py", "VLLM_MAX_STOP_STRINGS") == Limits().stop_strings
     assert constant("sampling_params.py", "MAX_LOGPROB_TOKEN_IDS") == MAX_LOGPROB_TOKEN_IDS
     assert constant("sampling_params.py", "_SAMPLING_EPS") == GREEDY_BELOW
     assert constant("entrypoints/generate/base/protocol.py", "_MAX_CACHE_SALT_LENGTH") == 128

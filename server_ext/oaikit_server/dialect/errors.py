@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from oaikit.engine.call import ERROR_EVENT
 from oaikit.sampling import parameter_of
+from oaikit.sampling.length import CONTEXT_LENGTH_EXCEEDED
 
 # https://platform.openai.com/docs/guides/error-codes: the type says whose fault it is.
 _CLIENT_ERROR, _SERVER_ERROR = "invalid_request_error", "server_error"
 _CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 
-CONTEXT_LENGTH_EXCEEDED: Final = "context_length_exceeded"
 MODEL_NOT_FOUND: Final = "model_not_found"
 
 # What a client is told of a failure inside: vLLM's texts may quote paths and data of others (CVE-2026-54236).

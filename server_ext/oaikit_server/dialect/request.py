@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from oaikit import sampling
 from oaikit.errors import InvalidRequestError, ModelNotFoundError
 from oaikit.sampling import BOTH, CHAT, COMPLETIONS, UNSET, Endpoint, Limits, Parameter
+from oaikit.sampling.length import TEXTS, is_too_long, prompts_of
 from oaikit.sampling.messages import lost_arguments
 from oaikit_server.dialect.candidates import ask_for_candidates, asks_for_logprobs, choose
 
@@ -58,6 +59,7 @@ class Policy:
         context: the model's context length, tokens; None if it isn't known.
         models: the names that are served; empty if they aren't known.
         of_model: what the model's generation_config says, by vLLM's names (``get_diff_sampling_param``).
+        truncation_side: the end of a prompt that the model's tokenizer cuts; None if it isn't known.
     """
 
     defaults: Literal["model"] | Mapping[str, Any] = field(default_factory=dict)
@@ -67,6 +69,7 @@ class Policy:
     context: int | None = None
     models: tuple[str, ...] = ()
     of_model: Mapping[str, Any] = field(default_factory=dict)
+    truncation_side: str | None = None
 
 
 @dataclass(frozen=True)
@@ -150,33 +153,34 @@ def resolve(endpoint: Endpoint, body: Mapping[str, Any], policy: Policy | None =
     for name, value in passed_on.items():
         sampling.check_contents(name, value)
     sent, candidates = {**passed_on, **filled.sent()}, _candidates(filled.values)
+    name_truncation_side(sent, policy)
     limit = filled.values.get("max_tokens")
     return Resolved(
         endpoint=endpoint,
         body=ask_for_candidates(endpoint, sent, candidates) if candidates else sent,
         values=filled.values,
         sources=filled.sources,
-        warnings=(*_warnings(endpoint, given, unknown), *_lost_arguments(body, given)),
+        warnings=(
+            *_warnings(endpoint, given, unknown),
+            *lost(lost_arguments(body.get("messages"), given.get("messages"))),
+        ),
         defaulted_max_tokens=limit if filled.sources.get("max_tokens", "request") != "request" else None,
         candidates=candidates,
         wants_logprobs=asks_for_logprobs(endpoint, given),
     )
 
 
-def check_passed_on(body: Any, policy: Policy) -> None:
-    """Check a request for one of vLLM's other routes, which is passed on as it is.
-
-    Raises:
-        InvalidRequestError: it has a parameter that reaches into the server, or asks for too many answers.
-    """
-    if not isinstance(body, dict):
+def name_truncation_side(body: dict[str, Any], policy: Policy) -> None:
+    """Say from which end a long prompt is cut: only then vLLM cuts the text before it tokenizes it."""
+    if (
+        body.get("truncate_prompt_tokens") is None
+        or "truncation_side" in body
+        or policy.truncation_side is None
+    ):
         return
-    for row in sampling.PARAMETERS:
-        if row.trusted and body.get(row.name) is not None:
-            sampling.check_trust(row, policy.allowed)
-    sampling.check_template_variables(body, policy.allowed)
-    counts = {name: value for name, value in body.items() if isinstance(value, int)}
-    sampling.check_count(counts, policy.limits)
+    prompts = (prompt for name in TEXTS if name in body for prompt in prompts_of(body[name]))
+    if any(is_too_long(prompt, policy.limits) for prompt in prompts):
+        body["truncation_side"] = policy.truncation_side
 
 
 _DEFAULTED: Final = {
@@ -263,11 +267,17 @@ def _warnings(endpoint: Endpoint, given: Mapping[str, Any], unknown: Collection[
         yield "length_penalty was ignored: it is for use_beam_search"
 
 
-def _lost_arguments(body: Mapping[str, Any], given: Mapping[str, Any]) -> Iterable[str]:
+def lost(places: Collection[str]) -> Iterable[str]:
     """Which arguments of earlier tool calls the model is not shown."""
-    lost = lost_arguments(body.get("messages"), given.get("messages"))
-    for place in lost[:_MOST_WARNINGS]:
+    for place in list(places)[:_MOST_WARNINGS]:
         yield f"{place} is not a JSON object and was replaced with an empty one"
+
+
+def ignored_elsewhere(body: Mapping[str, Any]) -> Iterable[str]:
+    """Parameters of other servers that vLLM's routes ignore without a word."""
+    for name in body:
+        if name.startswith("guided_") and body[name] is not None:
+            yield f"parameter {json.dumps(name[:60])} was ignored; use structured_outputs"
 
 
 def _about(name: str, endpoint: Endpoint, finding: str) -> str:

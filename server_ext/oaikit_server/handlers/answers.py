@@ -114,7 +114,11 @@ class VLLMHandler(OAIKitHandler):
         body = self.body
         # vLLM reads JSON under more than one spelling of its type; what it takes besides are forms with files.
         if body and not self.request.headers.get("Content-Type", "").lower().startswith("multipart/"):
-            dialect.check_passed_on(await self._off_loop(json_object, body), self.service.policy())
+            asked = await self._off_loop(json_object, body)
+            passed = await self._off_loop(dialect.pass_on, path, asked, self.service.policy())
+            if passed.warnings:
+                self.set_header("x-oaikit-warning", "; ".join(passed.warnings))
+            body = (await self._off_loop(json.dumps, passed.body)).encode()
         await self._forward(path, body, dialect.Answer())
 
     async def _off_loop(self, function: Callable[..., _T], *args: Any) -> _T:
