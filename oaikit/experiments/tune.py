@@ -10,6 +10,7 @@ from oaikit._distribution import missing
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis import tables
 from oaikit.experiments.cells import Design
+from oaikit.experiments.columns import check_axis_name
 from oaikit.experiments.keys import digest
 from oaikit.experiments.space import Point, label_of
 from oaikit.experiments.store import Store
@@ -88,14 +89,53 @@ class Search:
 class Tuning:
     """What a search found.
 
-    ``df`` has one row per trial: ``trial``, the parameters, the value, in the order of the trials. ``best`` is the best
-    setting, ``value`` what it came to. ``study`` is Optuna's.
+    Attributes:
+        df: one row per trial: ``trial``, the parameters, the value, ``errors`` (rows without an answer).
+        best: the best setting.
+        value: its value.
+        study: Optuna's.
     """
 
     df: pd.DataFrame
     best: Point
     value: float
     study: Any = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The value of a setting, None if there is none, and the number of its rows that failed."""
+
+    value: float | None
+    errors: int
+
+
+def outcomes(df: pd.DataFrame, value: str, *, maximize: bool) -> dict[int, Outcome]:
+    """What each cell of a sweep's table is worth to a search.
+
+    A row without an answer counts as the worst value of a binary or bounded score. Where there is no worst value, a
+    cell with such a row has none, and can't win.
+
+    Args:
+        df: the table.
+        value: a score or metric, by its name or a short one.
+        maximize: whether more is better.
+    """
+    import pandas as pd
+
+    name, failed = tables.value_name(df.attrs["scores"], value), df["error"].notna()
+    kind, low, high = df.attrs["kinds"].get(name, ("real", 0.0, 0.0))
+    has_worst = kind in ("binary", "bounded")
+    if has_worst:
+        attrs = df.attrs
+        df = df.assign(**{name: df[name].mask(failed, low if maximize else high)})
+        df.attrs = attrs
+    cells = tables.cells_of(df)
+    found = {}
+    for cell, mean, errors in zip(cells["cell"], cells[name], cells["errors"], strict=True):
+        known = not pd.isna(mean) and (has_worst or not errors)
+        found[int(cell)] = Outcome(float(mean) if known else None, int(errors))
+    return found
 
 
 def tune(with_points: Callable[[Sequence[Point]], Sweep], store: Store, search: Search) -> Tuning:
@@ -139,6 +179,7 @@ class _Tuner:
         self._study = self._optuna.create_study(direction=direction, sampler=sampler)
         self._distributions = search.distributions(self._optuna)
         self._known: dict[str, float | None] = {}
+        self._errors: dict[str, int] = {}
         self._params: list[dict[str, Any]] = []
 
     def run(self) -> Tuning:
@@ -190,18 +231,17 @@ class _Tuner:
         return proposed
 
     def _evaluate(self, batch: Sequence[tuple[int, Any]]) -> None:
-        import pandas as pd
-
         sweep = self._with_points([self._search.point(trial.params) for _, trial in batch]).run()
-        cells = tables.cells_of(sweep.df)
-        value = tables.value_name(cells.attrs["scores"], self._search.value)
-        means = dict(zip(cells["cell"], cells[value], strict=True))
+        found = outcomes(sweep.df, self._search.value, maximize=self._search.maximize is not None)
         for cell, (number, trial) in enumerate(batch):
-            known = None if pd.isna(means.get(cell)) else float(means[cell])
-            self._known[self._key(trial.params)] = known
-            if known is not None:
-                self._store.record_trial(self._name, number, trial.params, known)
-            self._tell(trial, known)
+            outcome = found.get(cell, Outcome(None, 0))
+            key = self._key(trial.params)
+            self._known[key], self._errors[key] = outcome.value, outcome.errors
+            if (
+                outcome.value is not None and not outcome.errors
+            ):  # what failed is tried again by the next search
+                self._store.record_trial(self._name, number, trial.params, outcome.value)
+            self._tell(trial, outcome.value)
 
     def _tell(self, trial: Any, value: float | None) -> None:
         if value is None:
@@ -222,17 +262,19 @@ class _Tuner:
                 "trial": number,
                 **{n: label_of(v) for n, v in self._search.point(params).items()},
                 self._search.value: value,
+                "errors": self._errors.get(self._key(params), 0),
             }
             for number, (params, value) in enumerate(zip(self._params, values, strict=True))
         ]
         known = [(value, number) for number, value in enumerate(values) if value is not None]
         if not known:
-            raise InvalidRequestError(f"no trial came to a value of {self._search.value!r}: see df['error']")
+            raise InvalidRequestError(f"no trial came to a value of {self._search.value!r}: see errors")
         best = max(known, key=lambda each: each[0]) if self._search.maximize is not None else min(known)
         return Tuning(pd.DataFrame(records), self._search.point(self._params[best[1]]), best[0], self._study)
 
 
 def _check_range(name: str, given: Any) -> None:
+    check_axis_name(name)
     if isinstance(given, list) and given:
         return
     numbers = isinstance(given, tuple) and len(given) == 2 and all(isinstance(n, int | float) for n in given)

@@ -18,7 +18,12 @@ def reference_self_bleu(texts: list[str]) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of texts that share no word
         scores = [
-            sentence_bleu(words[:i] + words[i + 1 :], own, smoothing_function=SmoothingFunction().method1)
+            sentence_bleu(
+                words[:i] + words[i + 1 :],
+                own,
+                weights=[1 / min(4, len(own))] * min(4, len(own)),  # the effective order
+                smoothing_function=SmoothingFunction().method1,
+            )
             if own
             else 0.0
             for i, own in enumerate(words)
@@ -50,6 +55,15 @@ def test_the_same_text_again_and_all_different_texts() -> None:
     assert (same.unique, same.self_bleu) == (1 / 5, pytest.approx(1))
     different = diversity(["one two three four five", "six seven eight nine ten"])
     assert (different.unique, different.distinct_1, different.self_bleu) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("text", ["Paris", "It is", "It is 7", "是"])
+def test_equal_short_answers_are_not_diverse(text: str) -> None:
+    assert diversity([text] * 4).self_bleu == pytest.approx(1)
+
+
+def test_words_of_scripts_without_spaces() -> None:
+    assert words_of("答案是7。 It's") == ["答", "案", "是", "7", "。", "It", "'", "s"]
 
 
 def test_what_there_is_nothing_to_compare_of() -> None:

@@ -56,6 +56,58 @@ def test_contains_whole_words(text: str, answer: Any, score: float) -> None:
     assert said(contains("answer"), text, answer=answer) == score
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted", "exactly", "within"),
+    [
+        ("7.5", 7, 0, 0),
+        ("-7", 7, 0, 0),
+        ("7,000", 7, 0, 0),
+        ("It is \u22127.", -7, 0, 1),
+        ("7,000", 7000, 1, 1),
+        ("about 7,000.50 in all", 7000.5, 0, 1),
+        ("7.0", 7, 1, 1),
+        ("7.", 7, 1, 1),
+        ("1e3", 1000, 1, 1),
+        ("5-7", 7, 0, 1),
+        ("9007199254740993", 9007199254740992, 0, 0),
+        ("7.5", "7", 0, 0),
+        ("-7", "7", 0, 0),
+        ("That is True.", True, 0, 1),
+        ("TRUE", True, 1, 1),
+        ("false", True, 0, 0),
+        ("False", False, 1, 1),
+        ("Lyon", ["Paris", "Lyon"], 1, 1),
+        ("Nice", ["Paris", "Lyon"], 0, 0),
+        ("7.0", [6, 7], 1, 1),
+        ("Paris", None, None, None),
+        ("nan", float("nan"), None, None),
+        ("Paris", [], None, None),
+        ("Paris", [None, "Paris"], 1, 1),
+        ("答案是北京。", "北京", 0, 1),
+        ("答案是7个", 7, 0, 1),
+        ("กรุงเทพมหานคร", "กรุงเทพ", 0, 1),
+        ("수도는 서울입니다", "서울", 0, 1),
+        ("Parisian", "Paris", 0, 0),
+        ("cafe\u0301", "caf\u00e9", 1, 1),
+    ],
+)
+def test_both_sides_are_taken_alike(
+    text: str, wanted: Any, exactly: float | None, within: float | None
+) -> None:
+    assert said(exact("answer"), text, answer=wanted) == exactly
+    assert said(contains("answer"), text, answer=wanted) == within
+
+
+def test_a_score_that_is_not_what_it_declares_is_an_error() -> None:
+    with pytest.raises(ValueError, match="declared binary, and is 2"):
+        said(function(len, kind="binary"), "ab")
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        said(function(len, kind="bounded"), "ab")
+    assert said(function(len, kind="count"), "ab") == 2
+    with pytest.raises(InvalidRequestError, match="binary, bounded, count, real"):
+        function(len, kind="share")  # type: ignore[arg-type]
+
+
 def test_regex() -> None:
     assert said(regex(r"\d+"), "it is 42") == 1
     assert said(regex(r"\d+", whole=True), "it is 42") == 0

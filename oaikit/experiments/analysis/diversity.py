@@ -7,13 +7,18 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from oaikit.errors import InvalidRequestError
+from oaikit.experiments.analysis.matching import LETTER, UNSPACED
 
 LONGEST = 4
 """BLEU compares n-grams of one to so many words."""
 _UNSEEN = 0.1
 """Matches that an n-gram length without any counts as: "method 1" of https://aclanthology.org/W14-3346."""
+
+
+_WORD: Final = re.compile(rf"[{UNSPACED}]|{LETTER}+|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,8 @@ def diversity(texts: Sequence[str]) -> Diversity:
 
 
 def words_of(text: str) -> list[str]:
-    """The words and signs of a text."""
-    return re.findall(r"\w+|[^\w\s]", text)
+    """The words and signs of a text; in scripts without spaces each character is a word."""
+    return _WORD.findall(text)
 
 
 def _ngrams(words: Sequence[str], length: int) -> Counter[tuple[str, ...]]:
@@ -65,7 +70,11 @@ def _distinct(texts: Sequence[Sequence[str]], length: int) -> float:
 
 
 def _self_bleu(texts: Sequence[Sequence[str]]) -> float:
-    """The mean over the texts of BLEU with all others as references (https://aclanthology.org/P02-1040)."""
+    """The mean over the texts of BLEU with all others as references (https://aclanthology.org/P02-1040).
+
+    A text of fewer than four words is compared by the n-grams that it can have ("effective order", as in sacreBLEU,
+    https://aclanthology.org/W18-6319): short texts that are equal have 1.
+    """
     if len(texts) < 2:
         return math.nan
     logs = [0.0] * len(texts)
@@ -76,7 +85,8 @@ def _self_bleu(texts: Sequence[Sequence[str]]) -> float:
         for index, own in enumerate(counts):
             matches = sum(min(count, _most_of_others(most[ngram], count)) for ngram, count in own.items())
             none[index] |= length == 1 and not matches
-            logs[index] += math.log((matches or _UNSEEN) / max(own.total(), 1)) / LONGEST
+            if own:
+                logs[index] += math.log((matches or _UNSEEN) / own.total()) / min(LONGEST, len(texts[index]))
     lengths = sorted(map(len, texts))
     scores = [
         0.0 if empty else math.exp(log) * _brevity(len(words), lengths)

@@ -121,8 +121,12 @@ class _Content:
             self.add(list(each) if hasattr(each, "__next__") else each)
 
 
+_WRITTEN_IN_C: Final = (
+    *(types.MemberDescriptorType, types.GetSetDescriptorType, types.MethodDescriptorType),
+    *(types.ClassMethodDescriptorType, types.WrapperDescriptorType),
+)
 _OF_EVERY_CLASS: Final = frozenset(
-    {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__firstlineno__"}
+    {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__firstlineno__", "_abc_impl"}
 )
 
 
@@ -142,7 +146,7 @@ def _unwrapped(member: Any) -> Any:
         return [type(member).__name__, member.__func__]
     if isinstance(member, property):
         return ["property", member.fget, member.fset]
-    if isinstance(member, types.MemberDescriptorType | types.GetSetDescriptorType):
+    if isinstance(member, _WRITTEN_IN_C):  # the class' own name says what they are
         return "slot"
     return member
 

@@ -13,16 +13,16 @@ from oaikit.experiments.keys import canonical
 
 # Scripts that put no spaces between words, or write particles onto them: Thai to Tibetan, Myanmar, Hangul letters,
 # Khmer, kana, Han, Hangul syllables, and Han beyond the basic plane. Nothing there ends a word.
-_UNSPACED: Final = (
+UNSPACED: Final = (
     "\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u30ff\u3130-\u318f\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
-_LETTER: Final = rf"[^\W{_UNSPACED}]"  # of a script with spaces, or a digit
+LETTER: Final = rf"[^\W{UNSPACED}]"  # of a script with spaces, or a digit
 _NUMBER: Final = re.compile(
-    rf"(?<!{_LETTER})(?<!{_LETTER}[.,])"  # neither in a word nor in the middle of a number
+    rf"(?<!{LETTER})(?<!{LETTER}[.,])"  # neither in a word nor in the middle of a number
     r"(?P<sign>(?<![^\s(\[{=:,;\"'])[-+\u2212])?"  # a minus between two words is a hyphen or a subtraction
     r"(?P<digits>\d{1,3}(?:,\d{3})+|\d+)(?P<rest>(?:\.\d+)?(?:[eE][-+]?\d+)?)"
-    rf"(?!{_LETTER})(?![.,]\d)"
+    rf"(?!{LETTER})(?![.,]\d)"
 )
 
 
@@ -81,12 +81,12 @@ def _holds_words(text: str, wanted: str) -> bool:
     if not wanted:
         return False
     before = after = ""
-    if re.match(_LETTER, wanted):
-        before = rf"(?<!{_LETTER})"
-    if re.match(_LETTER, wanted[-1]):
-        after = rf"(?!{_LETTER})"
+    if re.match(LETTER, wanted):
+        before = rf"(?<!{LETTER})"
+    if re.match(LETTER, wanted[-1]):
+        after = rf"(?!{LETTER})"
     if wanted[0].isdigit():  # a number that is given as a text is not a part of another number either
-        before += rf"(?<!{_LETTER}[.,])(?<!(?<!{_LETTER})[-\u2212])"
+        before += rf"(?<!{LETTER}[.,])(?<!(?<!{LETTER})[-\u2212])"
     if wanted[-1].isdigit():
         after += r"(?![.,]\d)"
     return re.search(before + re.escape(wanted) + after, text) is not None

@@ -116,8 +116,7 @@ class Plots:
 
     def _rows(self) -> pd.DataFrame:
         df = self._results.df
-        if df.empty:
-            raise InvalidRequestError("nothing has run yet: there is nothing to draw")
+        tables.check_rows(df)
         tables.check_one_mode(df)
         return df
 

@@ -217,6 +217,7 @@ class Results:
         import pandas as pd
 
         df = self.df
+        tables.check_rows(df)
         cells = tables.cells_of(df).drop(columns="cell").round(4)
         rows = df.head(_ROWS_OF_PAGE).drop(columns=["key", "cell"])
         with pd.option_context("display.max_colwidth", None):
@@ -244,6 +245,7 @@ class Results:
 
     def _one_mode(self) -> pd.DataFrame:
         df = self.df
+        tables.check_rows(df)
         tables.check_one_mode(df)
         return df
 

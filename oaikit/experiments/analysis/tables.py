@@ -209,6 +209,16 @@ def chosen(df: pd.DataFrame, axis: str, value: Any) -> pd.DataFrame:
     return df[same]
 
 
+def check_rows(df: pd.DataFrame) -> None:
+    """See that something has run.
+
+    Raises:
+        InvalidRequestError: there are no rows yet.
+    """
+    if df.empty:
+        raise InvalidRequestError("nothing has run yet: there are no results to show")
+
+
 def check_one_mode(df: pd.DataFrame) -> None:
     """See that all rows are of one mode.
 
