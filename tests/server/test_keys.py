@@ -93,7 +93,7 @@ def test_a_key_is_shown_once_and_stored_as_a_hash(bare: Server) -> None:
     assert listed == made
     assert (listed["name"], listed["scopes"], listed["state"]) == ("once", ["infer"], "active")
     assert listed["expires"] - listed["created"] == 3600
-    file = bare.folder / "data" / "oaikit" / "keys.json"
+    file = bare.folder / "data" / "oaikit" / "keys.db"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     for path in bare.folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
