@@ -10,6 +10,7 @@ on an event loop. A transaction belongs to the thread that began it. After a for
 """
 
 from oaikit._sqlite.database import Database
+from oaikit._sqlite.faults import is_locked
 from oaikit._sqlite.schema import Migration, Schema
 
-__all__ = ["Database", "Migration", "Schema"]
+__all__ = ["Database", "Migration", "Schema", "is_locked"]

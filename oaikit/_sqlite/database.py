@@ -22,6 +22,7 @@ from oaikit._sqlite.faults import (
     is_unwritable,
     may_write,
     not_a_database,
+    primary_code,
     read_only,
 )
 from oaikit._sqlite.journal import avoid_shared_memory, choose_journal, supports_wal
@@ -115,10 +116,29 @@ class Database:
             database = self._live()
             return pragma(database, "data_version"), database.total_changes
 
+    def data_version(self) -> int | None:
+        """A number that changes when another connection changes the contents; None while another program locks them.
+
+        Unlike all else here it never waits for a lock, if the connection was opened with a ``timeout_s`` of 0.
+        """
+        with self._lock, self._in_words():
+            try:
+                version: int = pragma(self._live(), "data_version")
+            except sqlite3.OperationalError as exc:
+                if primary_code(exc) == sqlite3.SQLITE_BUSY:
+                    return None
+                raise
+            return version
+
+    def is_in_place(self) -> bool:
+        """Whether the path still leads to the file that was opened."""
+        return self.path is None or _identity(self.path) == self._identity
+
     def close(self) -> None:
         """Close the file. Unless somebody else has it open, it is complete by itself: no ``-wal`` is left beside it."""
         with self._lock:
-            if self._connection is not None and self._pid == os.getpid() and not self.read_only:
+            writable = not self.read_only and self._pid == os.getpid() and self.is_in_place()
+            if self._connection is not None and writable:
                 # SQLite does this only for the last one that closes. If others are in the way, it is up to them.
                 with suppress(sqlite3.Error):
                     self._connection.execute("PRAGMA busy_timeout = 0").fetchall()
@@ -247,7 +267,7 @@ class Database:
         if self._obstacle is not None:
             raise self._schema.failed(self._explain(self._obstacle))
         # SQLite would go on writing into a file that nobody can find any more.
-        if self.path is not None and _identity(self.path) != self._identity:
+        if not self.is_in_place():
             raise self._schema.failed(deleted(self.path, self._schema))
 
     @contextmanager
@@ -287,7 +307,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
     """Device and inode of the file that a path leads to now."""
     try:
         status = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # it is not there, or its name cannot be
         return None
     return status.st_dev, status.st_ino
 

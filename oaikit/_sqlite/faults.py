@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from oaikit._sqlite.schema import Schema
+from oaikit.errors import OAIKitError
 
 # SQLite may not write the file, its folder, or what it keeps beside the file.
 _UNWRITABLE: Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
@@ -67,6 +68,15 @@ def is_unwritable(exc: Exception) -> bool:
 def is_mistake(exc: sqlite3.Error) -> bool:
     """Whether a statement is at fault, and not the file."""
     return isinstance(exc, sqlite3.ProgrammingError | sqlite3.IntegrityError | sqlite3.DataError)
+
+
+def is_locked(error: OAIKitError) -> bool:
+    """Whether a `Database` raised the error because another program has locked the file: trying again may help."""
+    cause = error.__cause__
+    return isinstance(cause, sqlite3.Error) and primary_code(cause) in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )
 
 
 def may_write(path: Path) -> bool:

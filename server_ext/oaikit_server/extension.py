@@ -21,7 +21,7 @@ from oaikit.engine.state import EngineSpec, State
 from oaikit.errors import InvalidRequestError, SettingError
 from oaikit.sampling.requests import Limits
 from oaikit_server.handlers import ROUTES
-from oaikit_server.keys import KeyStore
+from oaikit_server.key_store import KeyStore
 from oaikit_server.limits import Gate
 from oaikit_server.raw_output import BatchSizes
 from oaikit_server.service import Service
@@ -240,7 +240,7 @@ class OAIKit(ExtensionApp):
         return Service(
             host=EngineHost(self.hang_timeout_s),
             spec=self._spec(),
-            keys=KeyStore(Path(self.serverapp.data_dir) / "oaikit" / "keys.json"),
+            keys=KeyStore(Path(self.serverapp.data_dir) / "oaikit" / "keys.db"),
             gate=Gate(self.max_concurrency, self.max_queue),
             load_timeout_s=self.load_timeout_s,
             write_timeout_s=self.write_timeout_s,
@@ -313,6 +313,7 @@ class OAIKit(ExtensionApp):
     async def stop_extension(self) -> None:
         """End the engine: streams in flight get an error event, vLLM's processes end."""
         settings.withdraw(getattr(self, "_announced", []))
+        await self.service.keys.close()
         host = self.service.host
         if host.status().state is State.STOPPED:
             return

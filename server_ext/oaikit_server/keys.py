@@ -10,19 +10,15 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
-from oaikit.errors import AuthenticationError, InvalidRequestError, NotFoundError
-from oaikit_server.keyfile import KeyFile
+from oaikit.errors import InvalidRequestError
 
 PREFIX = "sk-oaikit-"
 _MAX_NAME = 100
-# How long a key that has ended is remembered, seconds: its holder is told why it does not work any more.
-_REMEMBERED_S = 90 * 24 * 3600
 
 
 class Scope(StrEnum):
@@ -33,7 +29,7 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-_DEFAULT_SCOPES = (Scope.READ, Scope.INFER)
+DEFAULT_SCOPES = (Scope.READ, Scope.INFER)
 
 
 @dataclass(frozen=True)
@@ -55,24 +51,51 @@ class Key:
             return "revoked"
         return "active" if self.expires is None or now < self.expires else "expired"
 
-    def ended_before(self, moment: float) -> bool:
-        """Whether it has been expired or revoked since before then."""
-        return any(end is not None and end < moment for end in (self.expires, self.revoked))
-
     def as_dict(self) -> dict[str, Any]:
-        """The same in JSON's types."""
+        """The fields in JSON's types."""
         return {**asdict(self), "scopes": sorted(self.scopes)}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Key:
-        """From what `as_dict` made. Raises KeyError, TypeError or ValueError for anything else."""
+        """Make a key of what `as_dict` returned.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is anything else.
+        """
         key = cls(**{**stored, "scopes": frozenset(map(Scope, stored["scopes"]))})
         for name, kinds in _STORED_TYPES.items():
             if not isinstance(getattr(key, name), kinds):
-                raise TypeError(f"{name} of key {key.id!r} has a wrong type")
+                raise TypeError(f"{name} of key {key.id!r} has the wrong type")
         if not re.fullmatch("[0-9a-f]{64}", key.sha256):
-            raise ValueError(f"sha256 of key {key.id!r} is none")
+            raise ValueError(f"sha256 of key {key.id!r} is not a hash")
         return key
+
+    @classmethod
+    def new(
+        cls,
+        name: str,
+        scopes: Collection[str],
+        now: float,
+        *,
+        expires_in_s: float | None = None,
+        requests_per_minute: int | None = None,
+    ) -> tuple[Key, str]:
+        """A key and its secret.
+
+        Raises:
+            InvalidRequestError: a value is out of range.
+        """
+        secret = new_secret()
+        key = cls(
+            id=f"key_{secrets.token_hex(8)}",
+            name=_checked_name(name),
+            scopes=_checked_scopes(scopes),
+            created=int(now),
+            sha256=hash_of(secret),
+            expires=None if expires_in_s is None else int(now + _checked_time(expires_in_s)),
+            requests_per_minute=_checked_limit(requests_per_minute),
+        )
+        return key, secret
 
 
 _STORED_TYPES: dict[str, tuple[type, ...]] = {
@@ -82,12 +105,13 @@ _STORED_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def _new_secret() -> str:
+def new_secret() -> str:
+    """A secret of 256 random bits."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
-def _hash(secret: str) -> str:
-    """A secret of 256 random bits needs no salt and no slow hash: nobody can try them all."""
+def hash_of(secret: str) -> str:
+    """SHA-256. A secret of 256 random bits needs no salt and no slow hash: nobody can try them all."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
@@ -95,91 +119,18 @@ class InferenceKey:
     """The key that a server mints at its start, for its kernels and terminals. It ends with the server."""
 
     def __init__(self) -> None:
-        self.value = _new_secret()
+        self.value = new_secret()
         self.key = Key(
-            "minted", "kernels and terminals", frozenset(_DEFAULT_SCOPES), int(time.time()), _hash(self.value)
+            "minted",
+            "kernels and terminals",
+            frozenset(DEFAULT_SCOPES),
+            int(time.time()),
+            hash_of(self.value),
         )
 
     def matches(self, candidate: str) -> bool:
         """Compare in constant time."""
-        return hmac.compare_digest(_hash(candidate), self.key.sha256)
-
-
-class KeyStore:
-    """The keys that a user makes and revokes, in one file that all servers of this user share.
-
-    The secret is returned once, by `create`; the file has its SHA-256.
-    """
-
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self._file = KeyFile(path, Key.from_dict)
-        self._clock = clock
-
-    def create(
-        self,
-        name: str,
-        scopes: Collection[str] = _DEFAULT_SCOPES,
-        *,
-        expires_in_s: float | None = None,
-        requests_per_minute: int | None = None,
-    ) -> tuple[Key, str]:
-        """A new key and its secret, which is not stored.
-
-        Raises:
-            InvalidRequestError: a value is out of range.
-            OAIKitError: the file can't be written.
-        """
-        secret, now = _new_secret(), self._clock()
-        key = Key(
-            id=f"key_{secrets.token_hex(8)}",
-            name=_checked_name(name),
-            scopes=_checked_scopes(scopes),
-            created=int(now),
-            sha256=_hash(secret),
-            expires=None if expires_in_s is None else int(now + _checked_time(expires_in_s)),
-            requests_per_minute=_checked_limit(requests_per_minute),
-        )
-        with self._file.changing() as keys:
-            keys[:] = [known for known in keys if not known.ended_before(now - _REMEMBERED_S)]
-            keys.append(key)
-        return key, secret
-
-    def list(self) -> list[dict[str, Any]]:
-        """Every key that is remembered, oldest first, with its state and without its hash."""
-        return [self.describe(key) for key in self._file.read()]
-
-    def describe(self, key: Key) -> dict[str, Any]:
-        """What may be shown of a key."""
-        shown = {**key.as_dict(), "state": key.state(self._clock())}
-        del shown["sha256"]
-        return shown
-
-    def revoke(self, key_id: str) -> Key:
-        """End a key, now and in every server.
-
-        Raises:
-            NotFoundError: there is no such key.
-        """
-        with self._file.changing() as keys:
-            for index, key in enumerate(keys):
-                if key.id == key_id:
-                    keys[index] = replace(key, revoked=key.revoked or int(self._clock()))
-                    return keys[index]
-        raise NotFoundError(f"there is no key with the id {key_id!r}", param="id")
-
-    def find(self, secret: str) -> Key | None:
-        """The key with this secret, or None. A file that can't be read has no keys.
-
-        Raises:
-            AuthenticationError: the key has expired or was revoked.
-        """
-        digest, found = _hash(secret), None
-        for key in self._file.read_or_none():
-            if hmac.compare_digest(digest, key.sha256):
-                found = key
-        if found is not None and (state := found.state(self._clock())) != "active":
-            raise AuthenticationError(f"this key {'has' if state == 'expired' else 'was'} {state}")
-        return found
+        return hmac.compare_digest(hash_of(candidate), self.key.sha256)
 
 
 def bearer(authorization: str) -> str:

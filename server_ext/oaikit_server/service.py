@@ -13,7 +13,8 @@ from oaikit.engine.state import EngineSpec, EngineStatus, State
 from oaikit.errors import EngineLoadingError, EngineStoppedError
 from oaikit_server.aborts import Aborts
 from oaikit_server.direct import Turn
-from oaikit_server.keys import PREFIX, InferenceKey, Key, KeyStore, bearer
+from oaikit_server.key_store import KeyStore
+from oaikit_server.keys import PREFIX, InferenceKey, Key, bearer
 from oaikit_server.limits import Gate, RateLimits
 from oaikit_server.raw_output import BatchSizes
 
@@ -57,8 +58,8 @@ class Service:
         """What the server's owner has configured, and what is loaded now: whoever may load may load these."""
         return [spec for spec in (self._configured, self.spec) if spec is not None]
 
-    def holder(self, authorization: str) -> Key | None:
-        """The key in an ``Authorization`` header, the minted one or a user's; None if it has none of oaikit's.
+    async def holder(self, authorization: str) -> Key | None:
+        """The key in an ``Authorization`` header, minted or made by a user; None if the header has no key of oaikit.
 
         Raises:
             AuthenticationError: the key has expired or was revoked.
@@ -66,7 +67,7 @@ class Service:
         secret = bearer(authorization)
         if not secret.startswith(PREFIX):  # Jupyter's token, mostly
             return None
-        return self.key.key if self.key.matches(secret) else self.keys.find(secret)
+        return self.key.key if self.key.matches(secret) else await self.keys.find(secret)
 
     def policy(self) -> Policy:
         """How requests are resolved now; of the model only what is known, if none is loaded."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import stat
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -93,7 +95,7 @@ def test_a_key_is_shown_once_and_stored_as_a_hash(bare: Server) -> None:
     assert listed == made
     assert (listed["name"], listed["scopes"], listed["state"]) == ("once", ["infer"], "active")
     assert listed["expires"] - listed["created"] == 3600
-    file = bare.folder / "data" / "oaikit" / "keys.json"
+    file = bare.folder / "data" / "oaikit" / "keys.db"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     for path in bare.folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
@@ -220,6 +222,25 @@ def test_the_file_of_another_server_counts_at_once(bare: Server, tmp_path: Any) 
         refusal(bare.request("GET", "oaikit/api/status", key=made["key"]), 401, "invalid_api_key")
         made = make(second)
         assert bare.request("GET", "oaikit/api/status", key=made["key"]).status == 200
+
+
+def test_a_lock_on_the_key_file_stops_nobody_else(bare: Server) -> None:
+    """The tests are another process than the server."""
+    key = make(bare)["key"]
+    other = sqlite3.connect(bare.folder / "data" / "oaikit" / "keys.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(bare.request, "POST", KEYS, {"name": "patient"})
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            for each in (key, bare.token):
+                began = time.monotonic()
+                assert bare.request("GET", "oaikit/api/status", key=each).status == 200
+                assert time.monotonic() - began < 0.8
+        assert not waiting.done()
+        other.execute("ROLLBACK")
+        assert waiting.result().status == 201
+    other.close()
 
 
 def test_with_a_password_keys_are_how_programs_get_in(tmp_path: Any) -> None:

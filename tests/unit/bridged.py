@@ -20,7 +20,7 @@ from oaikit.engine.state import EngineStatus, State
 from oaikit.errors import OAIKitError
 from oaikit_server.dialect import Policy
 from oaikit_server.handlers import ROUTES
-from oaikit_server.keys import KeyStore
+from oaikit_server.key_store import KeyStore
 from oaikit_server.limits import Gate
 from oaikit_server.service import Service
 
@@ -127,7 +127,7 @@ def visit(
         service = Service(
             host=host,  # type: ignore[arg-type]
             spec=None,
-            keys=KeyStore(folder / "keys.json"),
+            keys=KeyStore(folder / "keys.db"),
             gate=Gate(limit=8, queue=8),
             load_timeout_s=5,
             write_timeout_s=write_timeout_s,

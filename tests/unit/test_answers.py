@@ -13,7 +13,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from oaikit_server.handlers import VLLM_ROUTES, VLLMHandler
-from oaikit_server.keys import InferenceKey
+from oaikit_server.keys import InferenceKey, Key
 from oaikit_server.limits import Gate, RateLimits
 
 
@@ -65,12 +65,16 @@ class Pending:
 def scenario(run: Callable[[Setting], Awaitable[None]]) -> None:
     async def main() -> None:
         gate, release, key = Gate(limit=2, queue=1), asyncio.Event(), InferenceKey()
+
+        async def holder(authorization: str) -> Key | None:
+            return key.key if authorization == f"Bearer {key.value}" else None
+
         service = SimpleNamespace(
             gate=gate,
             rates=RateLimits(),
             max_body_size=1000,
             body_timeout_s=5,
-            holder=lambda authorization: key.key if authorization == f"Bearer {key.value}" else None,
+            holder=holder,
         )
         application = Application(
             [(rf"/oaikit/({'|'.join(VLLM_ROUTES)})", Slow)],

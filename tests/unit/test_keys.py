@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import logging
 import multiprocessing
 import os
+import sqlite3
 import stat
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from oaikit.errors import AuthenticationError, InvalidRequestError, NotFoundError, OAIKitError
-from oaikit_server.keys import InferenceKey, KeyStore, Scope, bearer
+from oaikit.errors import AuthenticationError, InvalidRequestError, NotFoundError, OAIKitError, StorageError
+from oaikit_server import key_store
+from oaikit_server.key_store import KeyStore
+from oaikit_server.keys import InferenceKey, Key, Scope, bearer
 
 DAY = 24 * 3600
 
@@ -24,6 +36,28 @@ class Clock:
         return self.now
 
 
+class Keys:
+    """A `KeyStore` whose methods wait: each call has an event loop of its own."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.store = KeyStore(path, clock)
+
+    def create(self, *args: Any, **kwargs: Any) -> tuple[Key, str]:
+        return asyncio.run(self.store.create(*args, **kwargs))
+
+    def list(self) -> list[dict[str, Any]]:
+        return asyncio.run(self.store.list())
+
+    def revoke(self, key_id: str) -> Key:
+        return asyncio.run(self.store.revoke(key_id))
+
+    def find(self, secret: str) -> Key | None:
+        return asyncio.run(self.store.find(secret))
+
+    def close(self) -> None:
+        asyncio.run(self.store.close())
+
+
 @pytest.fixture
 def clock():
     return Clock()
@@ -31,12 +65,12 @@ def clock():
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "data" / "oaikit" / "keys.json"
+    return tmp_path / "data" / "oaikit" / "keys.db"
 
 
 @pytest.fixture
 def store(path, clock):
-    return KeyStore(path, clock)
+    return Keys(path, clock)
 
 
 def test_a_key_is_found_by_its_secret_and_by_nothing_else(store):
@@ -77,14 +111,14 @@ def test_only_the_user_may_read_the_file(store, path):
         store.create("ci")
     finally:
         os.umask(old)
-    assert [stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()] == [0o600, 0o600]
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (path.parent, path.parent.parent)] == [0o700, 0o700]
 
 
 def test_a_file_that_others_may_read_is_closed_to_them(store, path):
     _, secret = store.create("ci")
     path.chmod(0o644)
-    assert KeyStore(path).find(secret) is not None
+    assert Keys(path).find(secret) is not None
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -139,7 +173,7 @@ def test_what_ended_long_ago_is_forgotten(store, clock):
 
 
 def test_another_server_sees_a_change_at_once(store, path, clock):
-    other = KeyStore(path, clock)
+    other = Keys(path, clock)
     assert other.list() == []
     key, secret = store.create("ci")
     assert other.find(secret) == key
@@ -153,7 +187,7 @@ def test_another_server_sees_a_change_at_once(store, path, clock):
 
 
 def create_some(path: Path, name: str) -> None:
-    store = KeyStore(path)
+    store = Keys(path)
     for number in range(20):
         store.create(f"{name}{number}")
 
@@ -166,8 +200,174 @@ def test_two_servers_that_change_it_at_once_lose_nothing(path):
     for server in servers:
         server.join(60)
     assert [server.exitcode for server in servers] == [0, 0, 0]
-    assert len({key["name"] for key in KeyStore(path).list()}) == 60
-    assert sorted(file.name for file in path.parent.iterdir()) == ["keys.json", "keys.json.lock"]
+    assert len({key["name"] for key in Keys(path).list()}) == 60
+
+
+GARBAGE = b"not a database, but long enough to be one " * 100
+
+
+def changed(statement: str) -> Callable[[Path], object]:
+    """Makes a file with one key, and changes something in it."""
+
+    def change(path: Path) -> None:
+        store = Keys(path)
+        store.create("old")
+        store.close()
+        database = sqlite3.connect(path, isolation_level=None)
+        database.execute(statement)
+        database.close()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(b"{}"),
+        lambda path: path.write_bytes(GARBAGE),
+        lambda path: path.write_bytes(b"SQLite format 3\0" + GARBAGE),
+        changed("PRAGMA user_version = 2"),
+        changed("PRAGMA application_id = 2"),
+        changed("UPDATE keys SET scopes = 'root'"),
+        changed("UPDATE keys SET scopes = x'00'"),
+        changed("UPDATE keys SET sha256 = 'c'"),
+        changed("UPDATE keys SET sha256 = 'ä'"),
+        changed("UPDATE keys SET created = 'yesterday'"),
+        changed("UPDATE keys SET expires = 0.5"),
+        changed("UPDATE keys SET name = x'ff'"),
+    ],
+)
+def test_a_file_that_is_broken_opens_nothing_and_is_not_overwritten(store, path, spoil, caplog):
+    path.parent.mkdir(parents=True)
+    spoil(path)
+    content = path.read_bytes()
+    with caplog.at_level(logging.ERROR):
+        assert store.find("sk-oaikit-x") is None
+        assert store.find("sk-oaikit-x") is None
+    assert len(caplog.records) == 1, "said once, not with every request"
+    with pytest.raises(OAIKitError, match=r"keys\.db"):
+        store.list()
+    store.close()
+    assert path.read_bytes() == content
+
+
+def test_a_file_that_is_broken_refuses_new_keys(store, path):
+    path.parent.mkdir(parents=True)
+    path.write_bytes(GARBAGE)
+    with pytest.raises(
+        StorageError, match=r"keys\.db is damaged, or not a database at all: repair it, or move it away"
+    ):
+        store.create("ci")
+    assert path.read_bytes() == GARBAGE
+    path.unlink()
+    _, secret = store.create("ci")
+    assert store.find(secret) is not None
+
+
+def test_a_folder_that_can_not_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    store = Keys(tmp_path / "file" / "keys.db")
+    assert store.find("sk-oaikit-x") is None
+    with pytest.raises(StorageError, match="can't be used"):
+        store.create("ci")
+
+
+def test_a_known_key_is_found_without_reading_the_file(store, monkeypatch):
+    key, secret = store.create("ci")
+    assert store.find(secret) == key
+    monkeypatch.setattr(store.store, "_read", None)
+    assert store.find(secret) == key
+    assert store.find("sk-oaikit-x") is None
+
+
+def test_a_closed_store_leaves_one_file_and_opens_again(store, path):
+    _, secret = store.create("ci")
+    assert store.find(secret) is not None
+    store.close()
+    assert [file.name for file in path.parent.iterdir()] == ["keys.db"]
+    assert store.find(secret) is not None
+
+
+# -- keys of earlier releases ------------------------------------------------------------------------------------------
+
+SECRET, ENDED = "sk-oaikit-old", "sk-oaikit-ended"
+OLD_KEYS = {
+    "version": 1,
+    "keys": [
+        {
+            "id": "key_1",
+            "name": "old",
+            "scopes": ["infer", "read"],
+            "created": 1_700_000_000,
+            "sha256": hashlib.sha256(SECRET.encode()).hexdigest(),
+            "expires": None,
+            "revoked": None,
+            "requests_per_minute": 5,
+        },
+        {
+            "id": "key_2",
+            "name": "ended",
+            "scopes": ["admin"],
+            "created": 1_700_000_001,
+            "sha256": hashlib.sha256(ENDED.encode()).hexdigest(),
+            "expires": 1_900_000_000,
+            "revoked": 1_799_999_999,
+            "requests_per_minute": None,
+        },
+    ],
+}
+
+
+@pytest.fixture
+def legacy(path):
+    path.parent.mkdir(parents=True)
+    file = path.with_name("keys.json")
+    file.write_text(json.dumps(OLD_KEYS, indent=1))
+    return file
+
+
+@pytest.mark.parametrize("first", ["find", "list", "create", "revoke"])
+def test_keys_of_earlier_releases_are_taken_over(store, path, legacy, first):
+    content = legacy.read_bytes()
+    ways = {
+        "find": lambda: store.find("sk-oaikit-x"),
+        "list": store.list,
+        "create": lambda: store.create("new"),
+        "revoke": lambda: store.revoke("key_2"),
+    }
+    ways[first]()
+    found = store.find(SECRET)
+    assert found is not None
+    assert found.as_dict() == OLD_KEYS["keys"][0]
+    with pytest.raises(AuthenticationError, match="was revoked"):
+        store.find(ENDED)
+    assert [key["name"] for key in store.list()][:2] == ["old", "ended"]
+    assert not legacy.exists()
+    assert path.with_name("keys.json.imported").read_bytes() == content, "kept, out of the way"
+
+
+def test_what_was_taken_over_once_does_not_come_back(store, path, legacy):
+    store.revoke("key_1")
+    legacy.write_text(
+        json.dumps(OLD_KEYS)
+    )  # as if the server had been killed before it could rename the file
+    again = Keys(path)
+    with pytest.raises(AuthenticationError, match="was revoked"):
+        again.find(SECRET)
+    assert [key["id"] for key in again.list()] == ["key_1", "key_2"]
+    assert {file.name for file in path.parent.glob("keys.json*")} == {
+        "keys.json.imported",
+        "keys.json.imported.1",
+    }
+    path.unlink()
+    assert Keys(path).find(SECRET) is None, "what was deleted stays so"
+
+
+def test_several_servers_that_start_at_once_take_over_once(path, legacy):
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda _: Keys(path).find(SECRET), range(6)))
+    assert [key.id if key else None for key in found] == ["key_1"] * 6
+    assert sorted(file.name for file in path.parent.glob("keys.json*")) == ["keys.json.imported"]
 
 
 @pytest.mark.parametrize(
@@ -188,26 +388,110 @@ def test_two_servers_that_change_it_at_once_lose_nothing(path):
         b'{"version": 1, "keys": [{"id": "a", "name": "b", "scopes": ["read"], "created": 1, "sha256": "\\u00e4"}]}',
     ],
 )
-def test_a_file_that_is_broken_opens_nothing_and_is_not_overwritten(store, path, content, caplog):
+def test_a_broken_file_of_earlier_releases_opens_nothing_and_is_kept(store, path, content, caplog):
     path.parent.mkdir(parents=True)
-    path.write_bytes(content)
+    legacy = path.with_name("keys.json")
+    legacy.write_bytes(content)
     with caplog.at_level(logging.ERROR):
         assert store.find("sk-oaikit-x") is None
         assert store.find("sk-oaikit-x") is None
     assert len(caplog.records) == 1, "said once, not with every request"
-    with pytest.raises(OAIKitError, match="can't be read"):
-        store.list()
-    with pytest.raises(OAIKitError, match="can't be read"):
-        store.create("ci")
-    assert path.read_bytes() == content
+    for work in (store.list, lambda: store.create("ci")):
+        with pytest.raises(StorageError, match=r"keys\.json can't be read: .*; repair it, or move it away"):
+            work()
+    assert legacy.read_bytes() == content
+    legacy.write_text(json.dumps(OLD_KEYS))
+    assert store.find(SECRET) is not None, "repaired"
 
 
-def test_a_folder_that_can_not_be_made(tmp_path):
-    (tmp_path / "file").write_text("")
-    store = KeyStore(tmp_path / "file" / "keys.json")
-    assert store.find("sk-oaikit-x") is None
-    with pytest.raises(OAIKitError, match="can't be changed"):
-        store.create("ci")
+def test_a_broken_file_of_earlier_releases_does_not_stop_new_keys(store, path, caplog):
+    _, secret = store.create("ci")
+    store.close()
+    path.with_name("keys.json").write_text("{")
+    with caplog.at_level(logging.ERROR):
+        assert store.find(secret) is not None
+    assert "are not taken over" in caplog.text
+
+
+# -- other programs ----------------------------------------------------------------------------------------------------
+
+
+def longest_pause(work: Callable[[], Awaitable[object]]) -> tuple[object, float]:
+    """What some work came to, and how long the event loop stood still meanwhile, in seconds."""
+
+    async def measured() -> tuple[object, float]:
+        task, longest = asyncio.ensure_future(work()), 0.0
+        while not task.done():
+            began = time.monotonic()
+            await asyncio.sleep(0.005)
+            longest = max(longest, time.monotonic() - began - 0.005)
+        return (task.exception() or task.result()), longest
+
+    return asyncio.run(measured())
+
+
+LOCK = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA locking_mode = " + sys.argv[2])
+database.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def locked_by_another_process(path: Path, mode: str) -> Iterator[None]:
+    locker = subprocess.Popen(
+        [sys.executable, "-c", LOCK, path, mode], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert locker.stdout is not None
+    assert locker.stdout.readline() == "locked\n"
+    yield
+    locker.communicate()
+
+
+def test_a_lock_of_another_process_stops_neither_the_loop_nor_known_keys(path, monkeypatch):
+    monkeypatch.setattr(key_store, "_LOCKED_S", 0.5)
+    store = Keys(path)
+    key, secret = store.create("ci")
+    store.find(secret)
+    with locked_by_another_process(path, "NORMAL"):
+        found, pause = longest_pause(lambda: store.store.find(secret))
+        assert (found, pause < 0.2) == (key, True)
+        for work in (lambda: store.store.create("new"), lambda: store.store.revoke(key.id)):
+            failure, pause = longest_pause(work)
+            assert isinstance(failure, StorageError)
+            assert "another program has locked the key file" in str(failure)
+            assert pause < 0.2
+    assert store.revoke(key.id).id == key.id
+
+
+def test_a_lock_from_before_the_first_request_does_not_stop_the_loop(path, monkeypatch):
+    monkeypatch.setattr(key_store, "_LOCKED_S", 0.5)
+    store = Keys(path)
+    key, secret = store.create("ci")
+    store.close()
+    with locked_by_another_process(path, "EXCLUSIVE"):
+        found, pause = longest_pause(lambda: store.store.find(secret))
+        assert found is None
+        assert pause < 0.2
+    assert store.find(secret) == key, "the lock is gone"
+
+
+def test_keys_can_be_used_and_not_made_where_the_folder_is_read_only(open_folder, request):
+    path = open_folder / "keys.db"
+    store = Keys(path)
+    key, secret = store.create("ci")
+    store.close()
+    path.chmod(0o444)
+    open_folder.chmod(0o555)
+    request.getfixturevalue("unprivileged")
+    again = Keys(path)
+    assert again.find(secret) == key
+    with pytest.raises(StorageError, match="can't be written: the file or its folder is read-only"):
+        again.create("new")
+    again.close()
 
 
 @pytest.mark.parametrize(

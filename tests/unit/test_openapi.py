@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from oaikit_server import dialect
 from oaikit_server.handlers import ROUTES, OAIKitHandler, UnknownHandler, VLLMHandler
 from oaikit_server.handlers.answers import VLLM_ROUTES
 from oaikit_server.handlers.engine import load_spec
-from oaikit_server.keys import KeyStore
+from oaikit_server.key_store import KeyStore
 from oaikit_server.openapi import description
 from oaikit_server.raw_output import RAW_OUTPUT, BatchSizes, RawOutput
 
@@ -361,13 +362,14 @@ def test_a_status_is_as_described(status: EngineStatus) -> None:
 
 
 def test_a_key_is_as_described(tmp_path: Path) -> None:
-    store = KeyStore(tmp_path / "keys.json")
-    keys = [store.create("a")[0], store.create("b", ["admin"], expires_in_s=9, requests_per_minute=3)[0]]
-    keys.append(store.revoke(keys[0].id))
+    store = KeyStore(tmp_path / "keys.db")
+    made = [store.create("a"), store.create("b", ["admin"], expires_in_s=9, requests_per_minute=3)]
+    keys = [asyncio.run(each)[0] for each in made]
+    keys.append(asyncio.run(store.revoke(keys[0].id)))
     for key in keys:
         assert problems(named("Key"), store.describe(key)) == []
         assert set(store.describe(key)) == set(properties(named("Key")))
-    assert problems(named("KeyList"), {"data": store.list()}) == []
+    assert problems(named("KeyList"), {"data": asyncio.run(store.list())}) == []
     assert problems(named("NewKey"), store.describe(keys[0])) == ["$: 'key' is a required property"]
 
 
@@ -375,8 +377,8 @@ def test_what_a_request_for_a_key_leaves_out_is_as_described(tmp_path: Path) -> 
     schema = SCHEMAS["KeyRequest"]["properties"]
     defaults = {name: each["default"] for name, each in schema.items() if "default" in each}
     assert set(defaults) | {"name"} == set(schema)
-    store = KeyStore(tmp_path / "keys.json")
-    short, long = store.create("x")[0], store.create("x", **defaults)[0]
+    store = KeyStore(tmp_path / "keys.db")
+    short, long = (asyncio.run(store.create("x", **given))[0] for given in ({}, defaults))
     assert {**store.describe(short), "id": "", "created": 0} == {
         **store.describe(long),
         "id": "",
@@ -397,7 +399,7 @@ def test_what_a_request_for_a_key_leaves_out_is_as_described(tmp_path: Path) -> 
 def test_a_request_for_a_key_is_taken_if_it_fits(fields: dict[str, Any], tmp_path: Path) -> None:
     body = {"name": "x", **fields}
     try:
-        KeyStore(tmp_path / "keys.json").create(**body)
+        asyncio.run(KeyStore(tmp_path / "keys.db").create(**body))
         taken = True
     except InvalidRequestError:
         taken = False

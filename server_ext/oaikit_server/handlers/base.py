@@ -78,7 +78,7 @@ class OAIKitHandler(LimitedBody, JupyterHandler):
     async def _admit(self) -> None:
         ended: AuthenticationError | None = None
         try:
-            self._key = self.service.holder(self.request.headers.get("Authorization", ""))
+            self._key = await self.service.holder(self.request.headers.get("Authorization", ""))
         except AuthenticationError as exc:
             ended = exc
         await super().prepare()  # the Host check and Jupyter's own authentication

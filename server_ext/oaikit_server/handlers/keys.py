@@ -16,12 +16,12 @@ class KeysHandler(OAIKitHandler):
     """``oaikit/api/keys``."""
 
     @allow_unauthenticated
-    def get(self) -> None:
+    async def get(self) -> None:
         """All keys without their secrets: ``{"data": [{id, name, scopes, created, expires, …, state}, …]}``."""
-        self.finish_json({"data": self.service.keys.list()})
+        self.finish_json({"data": await self.service.keys.list()})
 
     @allow_unauthenticated
-    def post(self) -> None:
+    async def post(self) -> None:
         """A new key from ``{"name", "scopes", "expires_in_s", "requests_per_minute"}``.
 
         201 with its description and, this once, the secret in ``key``.
@@ -29,7 +29,7 @@ class KeysHandler(OAIKitHandler):
         wanted: dict[str, Any] = json_object(self.body, _FIELDS)
         if "name" not in wanted:
             raise InvalidRequestError("name is missing: say what the key is for", param="name")
-        key, secret = self.service.keys.create(**wanted)
+        key, secret = await self.service.keys.create(**wanted)
         self.set_status(201)
         self.set_header("Cache-Control", "no-store")
         self.finish_json({**self.service.keys.describe(key), "key": secret})
@@ -39,6 +39,7 @@ class KeyHandler(OAIKitHandler):
     """``oaikit/api/keys/<id>``."""
 
     @allow_unauthenticated
-    def delete(self, key_id: str) -> None:
+    async def delete(self, key_id: str) -> None:
         """Revoke a key, at once and for good."""
-        self.finish_json(self.service.keys.describe(self.service.keys.revoke(key_id)))
+        keys = self.service.keys
+        self.finish_json(keys.describe(await keys.revoke(key_id)))
