@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from oaikit._files import write_text
 from oaikit.errors import ConversationError
 
 FORMAT = 1
@@ -280,9 +281,13 @@ class Conversation:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write `to_json` to a file."""
+        """Write `to_json` to a file, in place of one that is there.
+
+        Raises:
+            FileError: It cannot be written; what was there stays.
+        """
         text = json.dumps(self.to_json(), ensure_ascii=False, indent=1)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        write_text(path, text + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> Conversation:
@@ -292,7 +297,7 @@ class Conversation:
             ConversationError: it can't be read, or is no conversation.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
         except (OSError, ValueError) as exc:
             raise ConversationError(f"{path} can't be read: {exc}") from exc
         return cls.from_json(data)

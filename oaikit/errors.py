@@ -15,6 +15,7 @@ OAIKitError
 ├── SettingError               –    a setting or environment variable that makes no sense
 ├── ConversationError          –    a message or a file of messages that makes no sense
 ├── StorageError               500  a file that oaikit keeps can't be read or written
+├── FileError                  –    a file that cannot be written
 ├── RequestError               –    any other status a server answered
 └── EngineError                500
     ├── EngineCrashedError     500  EngineCore died while it worked on the request
@@ -168,6 +169,12 @@ class StorageError(OAIKitError):
     """A file that oaikit keeps (a sweep store, a server's keys) can't be read or written."""
 
     code = "storage_error"
+
+
+class FileError(OAIKitError, OSError):
+    """A file cannot be written. It is an OSError too."""
+
+    code = "file_not_written"
 
 
 class RequestError(OAIKitError):

@@ -16,6 +16,7 @@ from oaikit.errors import (
     EngineLoadingError,
     EngineStoppedError,
     EngineUnavailableError,
+    FileError,
     InvalidRequestError,
     ModelNotFoundError,
     OAIKitError,
@@ -38,7 +39,7 @@ def example(cls: type[OAIKitError]) -> OAIKitError:
 
 
 # Nothing in a body tells these from any other failure of a server.
-INDISTINCT = {OAIKitError, EngineError, ServerNotFoundError, SettingError, ConversationError}
+INDISTINCT = {FileError, OAIKitError, EngineError, ServerNotFoundError, SettingError, ConversationError}
 
 
 @pytest.mark.parametrize("cls", tree())

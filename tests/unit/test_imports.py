@@ -19,6 +19,7 @@ LEAVES = {
     "oaikit._distribution",
     "oaikit._sqlite",
     "oaikit.errors",
+    "oaikit._files",
     "oaikit._json",
     "oaikit._lazy",
     "oaikit._loop",
@@ -33,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oaikit": set(),  # the public names, imported when they are first used
     **{leaf: set() for leaf in LEAVES},
     "oaikit._distribution": {"oaikit.errors"},
+    "oaikit._files": {"oaikit.errors"},
     "oaikit._json": {"oaikit.errors"},
     "oaikit._sqlite": {"oaikit.errors"},
     "oaikit._openai_errors": {"oaikit._url"},

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from oaikit._files import replacing, write_text
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments import display
 from oaikit.experiments.analysis import tables
@@ -209,11 +210,21 @@ class Results:
         return Plots(self)
 
     def to_parquet(self, path: str | Path) -> None:
-        """Write `df` as Parquet, the units and what made the results among the file's metadata."""
-        tables.of_one_type(self.df).to_parquet(path)
+        """Write `df` as Parquet, the units and what made the results among the file's metadata.
+
+        Raises:
+            FileError: The file cannot be written; what was there stays.
+        """
+        df = tables.of_one_type(self.df)
+        with replacing(path) as beside:
+            df.to_parquet(beside)
 
     def to_html(self, path: str | Path, *, title: str = "Sweep") -> None:
-        """Write a page that needs nothing else: what made the results, the cells, and up to 1,000 of the rows."""
+        """Write a page that needs nothing else: what made the results, the cells, and up to 1,000 of the rows.
+
+        Raises:
+            FileError: The file cannot be written; what was there stays.
+        """
         import pandas as pd
 
         df = self.df
@@ -226,7 +237,7 @@ class Results:
                 (f"Rows ({len(rows)} of {len(df)})", rows.to_html(index=False, na_rep="–")),
                 ("Made by", display.pairs(df.attrs["provenance"])),
             ]
-        Path(path).expanduser().write_text(display.page(title, sections), encoding="utf-8")
+        write_text(path, display.page(title, sections))
 
     def log(self, to: str = "mlflow", **options: Any) -> None:
         """Log to MLflow: a run with what made the results and the rows as Parquet, below it a run for each cell.
