@@ -46,10 +46,10 @@ def test_the_arguments_that_jupyter_replaces_are_vllms() -> None:
     """An argument that vLLM renames must not slip through under its new name."""
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-    from oaikit.engine import _vllm
+    from oaikit.engine import _vllm, arguments
 
     names = set(vars(_vllm.make_arg_parser(FlexibleArgumentParser()).parse_args([])))
-    gone = _vllm._HTTP_SERVER_ARGUMENTS - names
+    gone = arguments.HTTP_SERVER_ARGUMENTS - names
     assert not gone
 
 
