@@ -14,6 +14,8 @@ endif
 NOTEBOOK ?= notebooks/01_quickstart.ipynb
 LAB_ARGS ?=
 ARGS ?=
+# supported (the oldest and the newest release that pyproject.toml takes), newest (the newest there is), or a version.
+VLLM ?= supported
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,7 +32,7 @@ CONFIG := server_ext/jupyter-config/server-config/oaikit_server.json
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench bench-widget soak statistics demo-model demo-model-eval showcase lint format clean
+.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench bench-widget soak statistics demo-model demo-model-eval showcase lint contract format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +88,9 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+contract: $(STAMP) ## look up what oaikit uses of vLLM in its source archives (VLLM=newest: the newest there is)
+	$(BIN)/python -m tools.contract --release $(VLLM)
 
 format: $(STAMP) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix

@@ -12,22 +12,13 @@ import gc
 import json
 import logging
 import multiprocessing
-import re
 import time
 from contextlib import suppress
 
 from oaikit import settings
 from oaikit.engine import _spawn
+from oaikit.engine.phases import phase_of
 from oaikit.errors import EngineFailedError
-
-# What vLLM 0.32 logs, and the phase that begins with it. A message that changes costs the phase's name, nothing else.
-_PHASES = (
-    (re.compile(r"Starting to load model"), "loading weights"),
-    (re.compile(r"torch\.compile|Warming up model for the compilation"), "compiling"),
-    (re.compile(r"KV cache (size|memory)"), "allocating the KV cache"),
-    (re.compile(r"Capturing .*(CUDA graph|cudagraph)", re.IGNORECASE), "capturing CUDA graphs"),
-    (re.compile(r"init engine \(profile"), "starting the scheduler"),
-)
 
 
 def install() -> None:
@@ -87,10 +78,8 @@ def _entry(record: logging.LogRecord) -> dict[str, str] | None:
     if record.exc_info and record.exc_info[1] is not None:
         error = record.exc_info[1]
         return {"error": f"{type(error).__name__}: {error}"}
-    if record.levelno != logging.INFO:
-        return None
-    text = record.getMessage()
-    return next(({"phase": phase} for pattern, phase in _PHASES if pattern.search(text)), None)
+    phase = phase_of(record)
+    return None if phase is None else {"phase": phase}
 
 
 def append(path: str, entry: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The only module that imports vLLM; `tests/server/test_vllm_contract.py` lists what it uses.
+"""The only module that imports vLLM; `tools/contract/table.py` lists what it uses.
 
 It imports vLLM at its top: import it on the engine's thread, never on Jupyter's.
 """

@@ -57,7 +57,7 @@ class LoadProgress:
         phase, since = self._phase
         if phase == STARTING_ENGINE_CORE and self.report:
             for entry in _child.read(self.report):
-                if "phase" in entry:
+                if entry.get("phase", phase) != phase:
                     phase, since = entry["phase"], now - (time.time() - float(entry["time"]))
         return Progress(phase, round(now - since, 1), round(now - self._began, 1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Literal
@@ -10,6 +11,9 @@ from oaikit.sampling.requests import BOTH, Endpoint
 from oaikit.sampling.types import Bounds, Integer, Number, Schema, Type
 
 Group = Literal["OpenAI", "vLLM"]
+
+OLDEST_RELEASE: Final = "0.32"
+"""The oldest release of vLLM that is supported."""
 
 
 class Unset(Enum):
@@ -51,6 +55,7 @@ class Parameter:
         presettable: the server's owner may set a default for it.
         trusted: it reaches into the server, and is refused unless the server's owner allows it.
         nothing: the value that says no more than leaving it out; UNSET if there is none.
+        since: the first release of vLLM that has it. An older one ignores it.
     """
 
     name: str
@@ -66,6 +71,7 @@ class Parameter:
     presettable: bool = True
     trusted: bool = False
     nothing: Any = UNSET
+    since: str = OLDEST_RELEASE
 
     @property
     def bounds(self) -> Bounds | None:
@@ -103,6 +109,16 @@ class Parameter:
         if self.default is not UNSET:
             schema["default"] = self.default
         return schema
+
+
+def is_older(release: str | None, since: str) -> bool:
+    """Whether a release of vLLM came before another one; False if the release isn't known."""
+    return release is not None and _numbers(release) < _numbers(since)
+
+
+def _numbers(release: str) -> list[int]:
+    """``"0.33.0rc1"`` → ``[0, 33]``."""
+    return [int(each) for each in re.findall(r"\d+", release)[:2]]
 
 
 def _or_null(schema: Schema) -> Schema:

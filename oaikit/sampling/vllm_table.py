@@ -1,7 +1,8 @@
 """The parameters that vLLM adds to OpenAI's.
 
-Together with openai_table.py this is every field of vLLM 0.32's ChatCompletionRequest and CompletionRequest that a
-client may set there, but for `WITHOUT_EFFECT`; a test reads vLLM's sources and holds the tables against them.
+Together with openai_table.py this is every field of ChatCompletionRequest and CompletionRequest in the supported
+releases of vLLM that a client may set there, except for `WITHOUT_EFFECT`; ``make contract`` reads vLLM's sources and
+holds the tables against them.
 """
 
 from __future__ import annotations
@@ -214,6 +215,13 @@ _OF_THE_REPORT = (
         "return_tokens_as_token_ids", Boolean(), "With logprobs: tokens as token_id:N instead of text."
     ),
     Parameter("return_token_ids", Boolean(), "Return the token ids of the prompt and the answer too."),
+    Parameter(
+        "return_weight_versions",
+        Boolean(),
+        "From vLLM 0.33 on: say in weight_versions which version of the weights made which of the answer's tokens. Not "
+        "with use_beam_search.",
+        since="0.33",
+    ),
     Parameter(
         "return_prompt_text",
         Boolean(),

@@ -131,4 +131,5 @@ def _with_model(owners: Policy, status: EngineStatus) -> Policy:
         context=status.max_model_len,
         models=status.served_names,
         of_model=status.generation_config,
+        release=status.vllm_version,
     )

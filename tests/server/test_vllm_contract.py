@@ -1,118 +1,55 @@
-"""What `oaikit/engine/_vllm.py` relies on in vLLM. A release that changes any of it fails here with the whole list."""
+"""The installed vLLM, imported, has the names of tools/contract/table.py and takes what the adapter passes.
+
+tests/unit/test_vllm_sources.py looks up the rest of the table in its sources, and ``make contract`` all of it in the
+source archives of the supported releases.
+"""
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import inspect
-from pathlib import Path
 
 import pytest
 
-import oaikit.engine
-from oaikit.engine import _child
+from tools.contract import table
 
 # vLLM and what it imports warn of things that are not ours to mend.
 pytestmark = pytest.mark.filterwarnings("default")
 
-ADAPTER = Path(oaikit.engine.__file__).with_name("_vllm.py")
 
-# Module, name, and the parameters that the adapter passes. Of a name that moved, every module, newest release first.
-USED = [
-    ("vllm", "__version__", None),
-    ("vllm.config", "VllmConfig", None),
-    ("vllm.engine.arg_utils", "AsyncEngineArgs", None),
-    ("vllm.engine.arg_utils", "AsyncEngineArgs.from_cli_args", ("args",)),
-    ("vllm.engine.arg_utils", "AsyncEngineArgs.create_engine_config", ("usage_context",)),
-    (
-        "vllm.entrypoints.launchers.api_server.app_state",
-        "init_app_state",
-        ("engine_client", "state", "args", "supported_tasks"),
-    ),
-    ("vllm.config.model", "ModelConfig.is_multimodal_model", None),
-    ("vllm.entrypoints.launchers.app", "build_app", ("args", "supported_tasks", "model_config")),
-    ("vllm.entrypoints.common.cli_args|vllm.entrypoints.launchers.cli_args", "make_arg_parser", ("parser",)),
-    ("vllm.entrypoints.common.cli_args|vllm.entrypoints.launchers.launcher", "validate_api_server_args", ("args",)),
-    ("vllm.envs", "disable_envs_cache", ()),
-    ("vllm.envs", "enable_envs_cache", ()),
-    ("vllm.platforms", "current_platform", None),
-    ("vllm.platforms", "current_platform.is_cpu", ()),
-    ("vllm.platforms", "current_platform.get_device_name", ()),
-    ("vllm.usage.usage_lib", "UsageContext", None),
-    ("vllm.usage.usage_lib", "UsageContext.OPENAI_API_SERVER", None),
-    ("vllm.utils.argparse_utils", "FlexibleArgumentParser", None),
-    ("vllm.utils.ompmultiprocessing", "OMPProcessManager", ("config",)),
-    ("vllm.utils.ompmultiprocessing", "OMPProcessManager.auto_setup", "instance"),
-    ("vllm.utils.ompmultiprocessing", "OMPProcessManager.cpu_lists", "instance"),
-    ("vllm.v1.engine.async_llm", "AsyncLLM", None),
-    (
-        "vllm.v1.engine.async_llm",
-        "AsyncLLM.from_vllm_config",
-        ("vllm_config", "usage_context", "enable_log_requests", "aggregate_engine_logging", "disable_log_stats"),
-    ),
-    ("vllm.v1.engine.async_llm", "AsyncLLM.reset_mm_cache", ()),
-    ("vllm.v1.engine.async_llm", "AsyncLLM.get_supported_tasks", ()),
-    ("vllm.v1.engine.async_llm", "AsyncLLM.shutdown", ("timeout",)),
-    ("vllm.v1.engine.async_llm", "AsyncLLM.errored", None),
-    ("vllm.v1.engine.async_llm", "AsyncLLM.model_config", "instance"),
-    ("vllm.v1.engine.async_llm", "AsyncLLM.vllm_config", "instance"),
-]  # fmt: skip
-
-
-def find(modules: str, name: str) -> object:
-    *newer, oldest = modules.split("|")
-    there = (module for module in newer if importlib.util.find_spec(module))
-    found: object = importlib.import_module(next(there, oldest))
-    for part in name.split("."):
+def find(name: table.Name) -> object:
+    """What a name stands for, from the first of its modules that is installed."""
+    module = next(module for module in name.modules if importlib.util.find_spec(module))
+    found: object = importlib.import_module(module)
+    for part in name.name.split("."):
         found = getattr(found, part)
     return found
 
 
-def complaint(module: str, name: str, parameters: tuple[str, ...] | str | None) -> str | None:
-    if parameters == "instance":  # set in __init__
-        owner, _, attribute = name.rpartition(".")
-        source = inspect.getsource(find(module, owner))  # type: ignore[arg-type]
-        return None if f"self.{attribute} =" in source else f"{module}: {name} is gone"
-    try:
-        found = find(module, name)
-    except (ImportError, AttributeError) as exc:
-        return f"{module}: {name} is gone ({exc})"
-    if parameters is None:
-        return None
-    has = inspect.signature(found).parameters  # type: ignore[arg-type]
-    missing = [parameter for parameter in parameters or () if parameter not in has]
-    return f"{module}: {name} has no parameter {', '.join(missing)}" if missing else None
+@pytest.mark.parametrize("name", [each for each in table.NAMES if each.called], ids=lambda name: name.name)
+def test_vllm_takes_what_the_adapter_passes(name: table.Name) -> None:
+    found = find(name)
+    assert callable(found)
+    of_a_class = "." in name.name and inspect.isfunction(found)
+    itself = ("self",) if of_a_class and next(iter(inspect.signature(found).parameters)) == "self" else ()
+    inspect.signature(found).bind(*itself, *name.passes, **dict.fromkeys(name.keywords))
 
 
-def test_vllm_still_has_what_the_adapter_uses() -> None:
-    complaints = [text for entry in USED if (text := complaint(*entry))]
-    assert not complaints, "\n".join(complaints)
-
-
-def test_the_list_is_what_the_adapter_imports() -> None:
-    imported = set()
-    for node in ast.walk(ast.parse(ADAPTER.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vllm"):
-            imported |= {(node.module, alias.name) for alias in node.names}
-    listed = {(module, name) for modules, name, _ in USED for module in modules.split("|")}
-    assert imported == {(module, name) for module, name in listed if "." not in name and module != "vllm"}
-
-
-def test_the_checker_notices() -> None:
-    assert "is gone" in (complaint("vllm.v1.engine.async_llm", "AsyncLLM.no_such", None) or "")
-    assert "no parameter nothing" in (
-        complaint("vllm.entrypoints.launchers.app", "build_app", ("args", "nothing")) or ""
-    )
+@pytest.mark.parametrize(
+    "name", [each for each in table.NAMES if "." not in each.name], ids=lambda name: name.name
+)
+def test_vllm_has_what_the_adapter_imports(name: table.Name) -> None:
+    assert find(name) is not None
 
 
 def test_the_arguments_that_jupyter_replaces_are_vllms() -> None:
     """An argument that vLLM renames must not slip through under its new name."""
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-    from oaikit.engine import _vllm
+    from oaikit.engine import _vllm, arguments
 
     names = set(vars(_vllm.make_arg_parser(FlexibleArgumentParser()).parse_args([])))
-    gone = _vllm._HTTP_SERVER_ARGUMENTS - names
+    gone = arguments.HTTP_SERVER_ARGUMENTS - names
     assert not gone
 
 
@@ -156,15 +93,3 @@ def test_a_dict_is_the_configuration_that_an_argument_takes() -> None:
     assert (args.speculative_config, args.mm_processor_kwargs) == ({"method": "ngram"}, {"size": 3})
     with pytest.raises(EngineArgumentError, match=r"structured_outputs_config.*no_such"):
         _vllm.parse_arguments("m", {"structured_outputs_config": {"no_such": 1}})
-
-
-def test_vllm_logs_what_the_phases_are_read_from() -> None:
-    """The texts that name a load's phases stand in vLLM's sources."""
-    root = Path(importlib.import_module("vllm").__file__ or "").parent
-    sources = "\n".join(
-        path.read_text(errors="ignore")
-        for folder in ("v1/core", "v1/worker", "v1/engine")
-        for path in (root / folder).rglob("*.py")
-    )
-    unknown = [phase for pattern, phase in _child._PHASES if not pattern.search(sources)]
-    assert not unknown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -65,12 +66,21 @@ def test_a_report_that_is_not_there_is_empty(tmp_path):
 @pytest.mark.parametrize(
     ("message", "phase"),
     [
+        ("Loading model from scratch...", "loading weights"),
         ("Starting to load model Qwen/Qwen3-0.6B...", "loading weights"),
+        ("Model loading took 1.12 GiB memory and 0.5 seconds", "profiling memory"),
         ("Warming up model for the compilation...", "compiling"),
         ("Starting torch.compile", "compiling"),
-        ("GPU KV cache size: 1,024 tokens, maximum concurrency 2.00x", "allocating the KV cache"),
+        ("[backbone] Starting torch.compile", "compiling"),
+        ("Compile and warming up model for size 8192", "compiling"),
+        (
+            "GPU KV cache size: 1,024 tokens, Maximum concurrency for 2,048 tokens per request: 2.00x",
+            "allocating the KV cache",
+        ),
         ("Available KV cache memory: 60.1 GiB", "allocating the KV cache"),
-        ("Capturing 12 encoder CUDA graphs; capture axes …", "capturing CUDA graphs"),
+        ("JIT kernel warmup starting.", "warming up"),
+        ("Running FlashInfer autotune with 8192 tokens and token buckets (1, 2).", "warming up"),
+        ("Rank 0: Torch profiler disabled for CUDA graph capture", "capturing CUDA graphs"),
         (
             "init engine (profile, create kv cache, warmup model) took 2.10 s",
             "starting the scheduler",
@@ -82,7 +92,31 @@ def test_vllms_messages_become_phases(logger, report, message, phase):
     assert entries(report, "phase") == [phase]
 
 
+@pytest.mark.parametrize(
+    ("process", "reported"),
+    [
+        ("EngineCore", True),
+        ("EngineCore_DP0", True),
+        ("EngineCore_DP1", False),
+        ("VllmWorker-0", True),
+        ("VllmWorker-1", False),
+        ("VllmWorker-10", False),
+    ],
+)
+def test_only_the_first_rank_reports_phases(logger, report, monkeypatch, process, reported):
+    monkeypatch.setattr(multiprocessing.current_process(), "name", process)
+    logger.info("Model loading took 1.12 GiB memory and 0.5 seconds")
+    assert bool(entries(report, "phase")) is reported
+    try:
+        raise ValueError("out of memory")
+    except ValueError:
+        logger.exception("failed")
+    assert entries(report, "error") == ["ValueError: out of memory"], "every rank reports what ends it"
+
+
 def test_other_messages_are_not_reported(logger, report):
+    logger.info("torch.compile took 12.30 s in total")  # ends a phase that is long over
+    logger.info("Graph capturing finished in 5 secs, took 0.4 GiB")  # logged by the memory's profile too
     logger.info("Using FLASH_ATTN attention backend")
     logger.debug("Starting to load model x...")
     logger.warning("Starting to load model x...")

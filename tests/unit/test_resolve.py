@@ -237,6 +237,27 @@ def test_no_warning_without_need(endpoint: Endpoint, extra: dict[str, Any]) -> N
     assert resolved(endpoint, **extra).warnings == ()
 
 
+@pytest.mark.parametrize("endpoint", BOTH)
+@pytest.mark.parametrize(
+    ("extra", "warning"),
+    [
+        (
+            {"return_weight_versions": True},
+            "return_weight_versions was ignored: vLLM 0.32.0 does not have it",
+        ),
+        (
+            {"use_beam_search": True, "allowed_token_ids": [5]},
+            "allowed_token_ids was ignored: beam search does not heed it",
+        ),
+    ],
+)
+def test_what_only_a_newer_vllm_heeds_is_named(
+    endpoint: Endpoint, extra: dict[str, Any], warning: str
+) -> None:
+    assert resolved(endpoint, Policy(release="0.32.0"), **extra).warnings == (warning,)
+    assert resolved(endpoint, Policy(release="0.33.0"), **extra).warnings == ()
+
+
 def test_vllm_does_not_get_what_is_unknown() -> None:
     """Its requests take any field, and some of its code looks for fields that they don't declare."""
     assert "own" not in resolved(CHAT, own=1).body

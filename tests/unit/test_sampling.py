@@ -227,6 +227,7 @@ CASES: dict[str | tuple[str, str], tuple[list[Any], list[Any]]] = {
     "logprob_token_ids": (TOKENS[0] + [[], [1] * 128], [*TOKENS[1], [1] * 129]),
     "return_tokens_as_token_ids": BOOLEANS,
     "return_token_ids": BOOLEANS,
+    "return_weight_versions": BOOLEANS,
     "return_prompt_text": BOOLEANS,
     "routed_experts_prompt_start": integers(0, I32),
     "stream_interval": integers(1, I32),

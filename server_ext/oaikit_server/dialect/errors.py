@@ -42,7 +42,8 @@ _TOOLS = (
     "ENABLE_AUTO_TOOL_CHOICE=true (engine arguments tool_call_parser, enable_auto_tool_choice), or leave out tools"
 )
 
-# The texts stand in vLLM 0.32; a test looks for them in the sources of the one that is installed.
+# `make contract` looks for these texts in the sources of the supported releases of vLLM, and a test in those of the
+# installed one. A text that changes needs a pattern for each of its wordings.
 KNOWN: Final = (
     # entrypoints/serve/engine/serving.py, entrypoints/openai/models/serving.py
     Known(re.compile(r"The model `.*` does not exist", re.S), MODEL_NOT_FOUND, "model"),
@@ -59,7 +60,7 @@ KNOWN: Final = (
     Known(
         re.compile(r"thinking_token_budget is set but reasoning_config is not"), param="thinking_token_budget"
     ),
-    # renderers/chat_utils.py, whose param is a field of a part of a message
+    # renderers/chat_utils (a package since 0.33), whose param is a field of a part of a message
     Known(
         re.compile(r"'type' field in multimodal part|^Unsupported chat content part type"), param="messages"
     ),

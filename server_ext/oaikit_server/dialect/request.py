@@ -13,6 +13,7 @@ from oaikit.errors import InvalidRequestError, ModelNotFoundError
 from oaikit.sampling import BOTH, CHAT, COMPLETIONS, UNSET, Endpoint, Limits, Parameter
 from oaikit.sampling.length import TEXTS, is_too_long, prompts_of
 from oaikit.sampling.messages import lost_arguments
+from oaikit.sampling.parameter import OLDEST_RELEASE, is_older
 from oaikit_server.dialect.candidates import ask_for_candidates, asks_for_logprobs, choose
 
 Source = Literal["request", "trait", "model", "seed default"]
@@ -24,6 +25,15 @@ _UNHEEDED_BY_BEAM_SEARCH: Final = (
     *("top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "logit_bias"),
     *("stop", "stop_token_ids", "min_tokens", "bad_words", "allowed_token_ids", "repetition_detection"),
     *("response_format", "structured_outputs", "thinking_token_budget", "prompt_logprobs"),
+)
+# Of these, what it heeds from some release of vLLM on.
+_HEEDED_BY_BEAM_SEARCH_SINCE: Final[Mapping[str, str]] = {"allowed_token_ids": "0.33"}
+# Parameters that the oldest supported release of vLLM lacks.
+_YOUNG: Final = frozenset(
+    name
+    for endpoint in BOTH
+    for name, row in sampling.parameters(endpoint).items()
+    if row.since != OLDEST_RELEASE
 )
 # Names that clients of other servers send, and what they are here.
 _ELSEWHERE: Final[Mapping[str, str]] = {
@@ -60,6 +70,7 @@ class Policy:
         models: the names that are served; empty if they aren't known.
         of_model: what the model's generation_config says, by vLLM's names (``get_diff_sampling_param``).
         truncation_side: the end of a prompt that the model's tokenizer cuts; None if it isn't known.
+        release: the engine's release of vLLM; None if it isn't known, which is taken as the newest.
     """
 
     defaults: Literal["model"] | Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +81,7 @@ class Policy:
     models: tuple[str, ...] = ()
     of_model: Mapping[str, Any] = field(default_factory=dict)
     truncation_side: str | None = None
+    release: str | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +173,7 @@ def resolve(endpoint: Endpoint, body: Mapping[str, Any], policy: Policy | None =
         values=filled.values,
         sources=filled.sources,
         warnings=(
-            *_warnings(endpoint, given, unknown),
+            *_warnings(endpoint, given, unknown, policy.release),
             *lost(lost_arguments(body.get("messages"), given.get("messages"))),
         ),
         defaulted_max_tokens=limit if filled.sources.get("max_tokens", "request") != "request" else None,
@@ -250,7 +262,9 @@ def _candidates(values: Mapping[str, Any]) -> int | None:
     return best_of if best_of > 1 and not values.get("stream") else None
 
 
-def _warnings(endpoint: Endpoint, given: Mapping[str, Any], unknown: Collection[str]) -> Iterable[str]:
+def _warnings(
+    endpoint: Endpoint, given: Mapping[str, Any], unknown: Collection[str], release: str | None
+) -> Iterable[str]:
     """What the request says and nothing heeds."""
     for name in list(unknown)[:_MOST_WARNINGS]:
         yield _about(name, endpoint, "is unknown and was ignored")
@@ -258,9 +272,12 @@ def _warnings(endpoint: Endpoint, given: Mapping[str, Any], unknown: Collection[
         yield f"{len(unknown) - _MOST_WARNINGS} more parameters are unknown and were ignored"
     if "max_tokens" in given and "max_completion_tokens" in given:
         yield "max_tokens was ignored: max_completion_tokens is given too"
+    table = sampling.parameters(endpoint)
+    for name in _YOUNG & given.keys():
+        if is_older(release, table[name].since):
+            yield f"{name} was ignored: vLLM {release} does not have it"
     if given.get("use_beam_search"):
-        table = sampling.parameters(endpoint)
-        for name in _UNHEEDED_BY_BEAM_SEARCH:
+        for name in unheeded_by_beam_search(release):
             if name in given and given[name] != table[name].unsent:
                 yield f"{name} was ignored: beam search does not heed it"
     elif given.get("length_penalty", 1) != 1:
@@ -278,6 +295,14 @@ def ignored_elsewhere(body: Mapping[str, Any]) -> Iterable[str]:
     for name in body:
         if name.startswith("guided_") and body[name] is not None:
             yield f"parameter {json.dumps(name[:60])} was ignored; use structured_outputs"
+
+
+def unheeded_by_beam_search(release: str | None) -> Iterable[str]:
+    """The parameters that beam search ignores in a release of vLLM."""
+    for name in _UNHEEDED_BY_BEAM_SEARCH:
+        since = _HEEDED_BY_BEAM_SEARCH_SINCE.get(name)
+        if since is None or is_older(release, since):
+            yield name
 
 
 def _about(name: str, endpoint: Endpoint, finding: str) -> str:
