@@ -84,28 +84,33 @@ def run_suite(name: str, suite: Suite, ground: Ground, repeat: int, out: Path) -
     print(f"{name}: {repeat} {suite.unit}", flush=True)
     began, date, revision = time.monotonic(), datetime.now(UTC), commit()
     checks: list[Check] = []
+
+    def save() -> None:
+        result = {
+            "suite": name,
+            "date": date.strftime("%Y-%m-%d %H:%M UTC"),
+            "commit": revision,
+            "machine": f"{cpu_model()}, {cores()} cores",
+            "repeat": repeat,
+            "full": suite.repeat,
+            "unit": suite.unit,
+            "seconds": round(time.monotonic() - began, 1),
+            "checks": [check.as_dict() for check in checks],
+        }
+        out.mkdir(parents=True, exist_ok=True)
+        (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+
     try:
         for check in suite.run(ground, repeat):
             checks.append(check)
             show(check)
+            save()  # what a run that is cut off has done is kept
     except Exception as exc:
         traceback.print_exc()
         whole = Check("the suite itself", "runs to its end")
         whole.record(f"{type(exc).__name__}: {exc}")
         checks.append(whole)
-    result = {
-        "suite": name,
-        "date": date.strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": revision,
-        "machine": f"{cpu_model()}, {cores()} cores",
-        "repeat": repeat,
-        "full": suite.repeat,
-        "unit": suite.unit,
-        "seconds": round(time.monotonic() - began, 1),
-        "checks": [check.as_dict() for check in checks],
-    }
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    save()
     return not any(check.failed for check in checks)
 
 
