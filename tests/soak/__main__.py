@@ -1,4 +1,4 @@
-"""The long suites that are not part of `make test`: `python -m tests.soak [SUITE …] [--repeat N] [--write PAGE]`.
+"""The long suites that are not part of `make test`: `python -m tests.soak [SUITE[=N] …] [--write PAGE]`.
 
 Each runs real Jupyter servers and, but for `access`, real vLLM engines for minutes, and writes what it found to a JSON
 file. The page is made of all files that are there, so that suites can be run one by one.
@@ -48,17 +48,40 @@ SUITES = {
 def arguments() -> argparse.Namespace:
     units = "; ".join(f"{name}: {suite.repeat} {suite.unit}" for name, suite in SUITES.items())
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__.split("\n\n")[0])
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}; default: all")
-    parser.add_argument("--repeat", type=int, metavar="N", help=f"instead of the full number ({units})")
+    parser.add_argument(
+        "suites",
+        nargs="*",
+        metavar="SUITE",
+        help=f"of {', '.join(SUITES)}; default: all. With =N: N repetitions",
+    )
+    parser.add_argument(
+        "--repeat", type=int, metavar="N", help=f"for suites without =N, instead of the full number ({units})"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "soak", help="folder of the results")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="render all results into this page")
     parser.add_argument("--render", action="store_true", help="run nothing; only render")
     args = parser.parse_args()
-    if unknown := set(args.suites) - set(SUITES):
-        parser.error(f"no suite is called {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
-    if args.repeat is not None and args.repeat < 1:
-        parser.error("--repeat must be at least 1")
+    try:
+        args.suites = dict(wanted(text, args.repeat) for text in args.suites or SUITES)
+    except (KeyError, ValueError):
+        parser.error(f"suites are {', '.join(SUITES)}, each with =N or without, and N is at least 1")
     return args
+
+
+def wanted(text: str, repeat: int | None) -> tuple[str, int]:
+    """A suite's name and how often it repeats its primary part, from `SUITE` or `SUITE=N`.
+
+    Raises:
+        KeyError: There is no such suite.
+        ValueError: N is no number, or less than 1.
+    """
+    name, _, number = text.partition("=")
+    count = int(number) if number else repeat or SUITES[name].repeat
+    if count < 1:
+        raise ValueError(text)
+    if name not in SUITES:
+        raise KeyError(name)
+    return name, count
 
 
 def commit() -> str:
@@ -84,28 +107,33 @@ def run_suite(name: str, suite: Suite, ground: Ground, repeat: int, out: Path) -
     print(f"{name}: {repeat} {suite.unit}", flush=True)
     began, date, revision = time.monotonic(), datetime.now(UTC), commit()
     checks: list[Check] = []
+
+    def save() -> None:
+        result = {
+            "suite": name,
+            "date": date.strftime("%Y-%m-%d %H:%M UTC"),
+            "commit": revision,
+            "machine": f"{cpu_model()}, {cores()} cores",
+            "repeat": repeat,
+            "full": suite.repeat,
+            "unit": suite.unit,
+            "seconds": round(time.monotonic() - began, 1),
+            "checks": [check.as_dict() for check in checks],
+        }
+        out.mkdir(parents=True, exist_ok=True)
+        (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+
     try:
         for check in suite.run(ground, repeat):
             checks.append(check)
             show(check)
+            save()  # what a run that is cut off has done is kept
     except Exception as exc:
         traceback.print_exc()
         whole = Check("the suite itself", "runs to its end")
         whole.record(f"{type(exc).__name__}: {exc}")
         checks.append(whole)
-    result = {
-        "suite": name,
-        "date": date.strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": revision,
-        "machine": f"{cpu_model()}, {cores()} cores",
-        "repeat": repeat,
-        "full": suite.repeat,
-        "unit": suite.unit,
-        "seconds": round(time.monotonic() - began, 1),
-        "checks": [check.as_dict() for check in checks],
-    }
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    save()
     return not any(check.failed for check in checks)
 
 
@@ -117,9 +145,8 @@ def main() -> None:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     good, ground = True, Ground()
     try:
-        for name in [] if args.render else args.suites or SUITES:
-            suite = SUITES[name]
-            good &= run_suite(name, suite, ground, args.repeat or suite.repeat, args.out)
+        for name, repeat in {}.items() if args.render else args.suites.items():
+            good &= run_suite(name, SUITES[name], ground, repeat, args.out)
     finally:
         ground.close()
     if args.write:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +24,17 @@ UNREAD = 50
 TOKENS = 24
 SEED = 14
 FREE_S = 1.0  # after a batch of disconnects the engine has to be idle by then
-# An unread answer fills the buffers of both kernels before the server notices that nobody reads.
-FILLING_S = 10.0
-# Answers large enough to fill them: each token with its twenty likeliest.
-LARGE: dict[str, Any] = {"max_tokens": 1900, "logprobs": 20}
+# Until the answers that nobody reads have been computed, and have filled the buffers of both kernels.
+FILLING_S = 40.0
+# Larger than the four megabytes that Linux keeps of what a client does not read: each token of four prompts with its
+# twenty likeliest, which costs the engine little.
+LARGE: dict[str, Any] = {
+    "prompt": ["The" + " old river sings near" * 400] * 4,
+    "echo": True,
+    "logprobs": 20,
+    "max_tokens": 300,
+    "temperature": 1,
+}
 
 
 def busy(server: Server) -> int:
@@ -136,40 +144,53 @@ def open_connections(server: Server) -> set[int]:
     return {each.raddr.port for each in connections if each.raddr and each.status != psutil.CONN_LISTEN}
 
 
-def unread(server: Server, count: int, *, stream: bool) -> list[Check]:
+def received(connection: socket.socket) -> bytes:
+    """What a client finds when it reads at last."""
+    data = b""
+    connection.settimeout(1)
+    with suppress(OSError):
+        while piece := connection.recv(1 << 20):
+            data += piece
+    connection.close()
+    return data
+
+
+def unread(server: Server, count: int, *, stream: bool) -> Iterator[Check]:
     """Clients that do not read: their requests end, and others are served meanwhile."""
     kind = "streams" if stream else "answers that are not streamed"
+    limit_s = WRITE_TIMEOUT_S + FILLING_S
     ended = Check(
         f"{count} clients that do not read, {kind}",
-        f"closed by the server, {WRITE_TIMEOUT_S:g} s after the buffers are full",
+        f"closed by the server: {WRITE_TIMEOUT_S:g} s after the buffers are full, {limit_s:g} s after they asked",
     )
     served = Check(f"chats of others meanwhile, {kind}", "200, within 10 s")
-    tokens = LARGE if stream else LARGE | {"max_tokens": 300, "n": 4, "temperature": 1}
-    mute = [open_completion(server, receive_buffer=4096, stream=stream, **tokens) for _ in range(count)]
-    ports = {each.getsockname()[1] for each in mute}
-    with suppress(AssertionError):
-        wait_until(lambda: busy(server) >= count * 0.8, 10)
+    mute = [open_completion(server, receive_buffer=4096, stream=stream, **LARGE) for _ in range(count)]
+    ports = {each.getsockname()[1]: each for each in mute}
     began = time.monotonic()
-    limit_s = WRITE_TIMEOUT_S + (FILLING_S if stream else 60)
+    wait_until(lambda: set(ports) <= open_connections(server), 20)
     chat = {"model": SERVED, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}
-    while (held := ports & open_connections(server)) and time.monotonic() - began < limit_s + 20:
+    while (held := set(ports) & open_connections(server)) and time.monotonic() - began < limit_s + 20:
         asked = time.monotonic()
         status = server.request("POST", "oaikit/v1/chat/completions", chat).status
         seconds = time.monotonic() - asked
         served.record(f"{status} after {seconds:.1f} s" if status != 200 or seconds > 10 else None, seconds)
+        time.sleep(0.05)
     seconds = time.monotonic() - began
-    for port in ports:
-        ended.record("still connected" if port in held else "too late" if seconds > limit_s else None)
+    for port, connection in ports.items():
+        late = "still connected" if port in held else "too late" if seconds > limit_s else None
+        data = received(connection)
+        if late and (data.endswith(b"0\r\n\r\n") or not data.startswith(b"HTTP/1.1 200")):
+            late = f"not what was to be tested: {len(data):,} bytes, {data[:40]!r} … {data[-100:]!r}"
+        ended.record(late)
     ended.note = (
         f"the last ended after {seconds:.1f} s" if not held else f"{len(held)} open after {seconds:.0f} s"
     )
-    for each in mute:
-        each.close()
+    yield from (ended, served)
     with suppress(AssertionError):
         wait_until(lambda: busy(server) == 0, 60)
     left = Check(f"the engine after them, {kind}", "no request left")
     left.record(f"{number} requests left" if (number := busy(server)) else None)
-    return [ended, served, left]
+    yield left
 
 
 def run(ground: Ground, repeat: int) -> Iterator[Check]:

@@ -116,7 +116,9 @@ def phase(*wanted: str) -> Callable[[Server], object]:
 
     def look(server: Server) -> bool:
         status = server.status()
-        assert status["state"] == "loading", f"{status['state']} before the phase: {status['error']}"
+        assert status["state"] in ("stopped", "loading"), (
+            f"{status['state']} before the phase: {status['error']}"
+        )
         return (status["progress"] or {}).get("phase") in wanted
 
     return lambda server: wait_until(lambda: look(server), READY_S, every=0.02)
