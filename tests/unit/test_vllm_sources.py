@@ -153,3 +153,31 @@ def test_vllm_says_what_the_dialect_lets_through(alternative: str) -> None:
     sources = " ".join(text for path in TEXTS for text in texts(path))
     assert errors.SAFE.search(sources)
     assert alternative.replace("[Tt]", "T") in sources
+
+
+def test_what_lets_the_built_in_model_load_on_a_busy_gpu() -> None:
+    """vLLM refuses to start unless ``gpu_memory_utilization`` of the GPU is free. With ``kv_cache_memory_bytes`` set it
+    uses that share for nothing else, so the built-in model may ask for a small one."""
+    from oaikit import demo
+
+    (check,) = (node for node in tree("v1/worker/utils.py").body
+                if isinstance(node, ast.FunctionDef) and node.name == "request_memory")  # fmt: skip
+    assert "total_memory * cache_config.gpu_memory_utilization" in ast.unparse(check)
+    assert "free_memory < requested_memory" in ast.unparse(check)
+
+    (sizing,) = (node for node in class_of("v1/worker/gpu_worker.py", "Worker").body
+                 if isinstance(node, ast.FunctionDef) and node.name == "determine_available_memory")  # fmt: skip
+    before: list[str] = []
+    for statement in sizing.body:
+        if isinstance(statement, ast.If) and "kv_cache_memory_bytes" in ast.unparse(statement.test):
+            assert isinstance(statement.body[-1], ast.Return)
+            used = {node.attr for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
+            assert not used & {"gpu_memory_utilization", "requested_memory"}
+            break
+        before.append(ast.unparse(statement))
+    else:
+        raise AssertionError("vLLM no longer looks at kv_cache_memory_bytes")
+    assert not any("requested_memory" in text for text in before)
+    share = demo.ENGINE_ARGS["gpu_memory_utilization"]
+    assert demo.ENGINE_ARGS["kv_cache_memory_bytes"]
+    assert 0 < share <= 0.05
