@@ -11,7 +11,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.harness import Answer, Server, jupyter_server, wait_until
+from tests.harness import Answer, Server, jupyter_server, run_in_kernel, wait_until
 from tests.server.test_disconnect import open_request
 from tests.server.test_http import in_openais_shape
 
@@ -26,6 +26,9 @@ VARIABLES = {
     "TOOL_CALL_PARSER": "hermes",
     "ENABLE_AUTO_TOOL_CHOICE": "true",
     "REASONING_PARSER": "deepseek_v3",
+    # Of vLLM's own server: its authentication and its routes for development. Neither has a place under Jupyter.
+    "VLLM_API_KEY": "a-key-of-vllms",
+    "VLLM_SERVER_DEV_MODE": "1",
 }
 CONFIG = """
 c.OAIKit.max_queue = 1
@@ -64,6 +67,49 @@ def test_the_name_and_the_role(own: Server, model: Path) -> None:
     answer = chat(own, model=str(model)).json
     assert (answer["model"], answer["choices"][0]["message"]["role"]) == ("mine", "helper")
     assert lines(chat(own, stream=True))[0][0]["choices"][0]["delta"]["role"] == "helper"
+
+
+def test_variables_of_vllms_own_server(own: Server) -> None:
+    """Every test here would get a 401 if vLLM asked for its key. Kernels inherit it all the same."""
+    assert own.request("POST", "oaikit/reset_prefix_cache", {}).status == 404
+    assert run_in_kernel(own, "import os; print(os.environ['VLLM_API_KEY'])") == "a-key-of-vllms"
+
+
+BAD_LOADS: list[tuple[dict[str, Any], str]] = [
+    ({"model": "/no/such/model"}, "model"),
+    ({"engine_args": {"max_model_len": "long"}}, "max_model_len"),
+    ({"engine_args": {"max_model_len": 10**6}}, "max_model_len"),
+    ({"engine_args": {"dtype": "float99"}}, "dtype"),
+    ({"engine_args": {"tool_call_parser": "nope"}}, "tool_call_parser"),
+    ({"engine_args": {"compilation_config": {"no_such": 1}}}, "compilation_config"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "param"), BAD_LOADS)
+def test_a_bad_load_leaves_the_engine_as_it_is(own: Server, model: Path, wanted: Any, param: str) -> None:
+    before = own.status()
+    error = in_openais_shape(own.request("POST", "oaikit/api/load", {"model": str(model), **wanted}))
+    assert (error["param"], error["code"]) == (param, "invalid_engine_argument")
+    after = own.status()
+    assert (after["state"], after["restarts"]) == ("ready", 0)
+    assert after["uptime_s"] >= before["uptime_s"]
+    assert chat(own).status == 200
+
+
+def test_what_a_key_may_load(own: Server, model: Path) -> None:
+    made = own.request("POST", "oaikit/api/keys", {"name": "loader", "scopes": ["admin"]}).json
+    for wanted, param in (
+        ({"model": "org/model", "engine_args": {"trust_remote_code": True}}, "trust_remote_code"),
+        ({"model": str(model), "engine_args": {"worker_cls": "os.system"}}, "worker_cls"),
+        ({"model": str(model.parent)}, "model"),
+    ):
+        answer = own.request("POST", "oaikit/api/load", wanted, key=made["key"])
+        error = in_openais_shape(answer)
+        assert (answer.status, error["code"], error["param"]) == (403, "permission_denied", param)
+    # What is allowed comes as far as vLLM's checks.
+    allowed = {"model": str(model), "engine_args": {"max_model_len": 10**6}}
+    assert own.request("POST", "oaikit/api/load", allowed, key=made["key"]).status == 400
+    assert own.status()["state"] == "ready"
 
 
 def test_another_name_is_told_those_that_there_are(own: Server, model: Path) -> None:

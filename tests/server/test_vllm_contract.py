@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +97,160 @@ def test_a_dict_is_the_configuration_that_an_argument_takes() -> None:
     assert (args.speculative_config, args.mm_processor_kwargs) == ({"method": "ngram"}, {"size": 3})
     with pytest.raises(EngineArgumentError, match=r"structured_outputs_config.*no_such"):
         _vllm.parse_arguments("m", {"structured_outputs_config": {"no_such": 1}})
+
+
+def test_the_app_has_no_authentication_and_no_routes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jupyter authenticates. A key of vLLM's in the environment would make every request unauthorized."""
+    from vllm.entrypoints.launchers.app import build_app
+
+    from oaikit.engine import _vllm
+    from oaikit.engine.shortcut import shortened
+
+    monkeypatch.setenv("VLLM_API_KEY", "a-key-of-vllms")
+    monkeypatch.setenv("VLLM_SERVER_DEV_MODE", "1")
+    app = build_app(_vllm.parse_arguments("m", {}), ("generate",))
+    assert "AuthenticationMiddleware" not in {middleware.cls.__name__ for middleware in app.user_middleware}
+    assert shortened(app, _vllm._ASKED_MOST) is not app, "nothing stands in the short way"
+
+
+def test_loras_are_read_as_on_the_command_line() -> None:
+    from oaikit.engine import _vllm
+
+    given = [{"name": "a", "path": "/x", "base_model_name": "m"}, "b=/y"]
+    loras = _vllm.parse_arguments("m", {"lora_modules": given}).lora_modules
+    assert [(lora.name, lora.path, lora.base_model_name) for lora in loras] == [
+        ("a", "/x", "m"),
+        ("b", "/y", None),
+    ]
+    (only,) = _vllm.parse_arguments("m", {"lora_modules": "b=/y"}).lora_modules
+    assert only.name == "b"
+
+
+@pytest.mark.parametrize(
+    ("options", "param"),
+    [
+        ({"max_model_len": "long"}, "max_model_len"),
+        ({"max_model_len": 10**6}, "max_model_len"),
+        ({"dtype": "float99"}, "dtype"),
+        ({"gpu_memory_utilization": 5}, "gpu_memory_utilization"),
+        ({"quantization": "nope"}, "quantization"),
+        ({"tensor_parallel_size": 64}, "tensor_parallel_size"),
+        ({"tool_call_parser": "nope"}, "tool_call_parser"),
+        ({"tool_call_parser": "nope", "enable_auto_tool_choice": False}, "tool_call_parser"),
+        ({"reasoning_parser": "nope"}, "reasoning_parser"),
+        ({"tool_parser_plugin": "/no/such.py"}, "tool_parser_plugin"),
+        ({"chat_template": "/no/such"}, "chat_template"),
+        ({"load_format": "nope"}, "load_format"),
+        ({"tokenizer": "/no/such"}, "tokenizer"),
+        ({"lora_modules": ["a=/no/such"], "enable_lora": True}, "lora_modules"),
+        ({"compilation_config": {"no_such": 1}}, "compilation_config"),
+        ({"speculative_config": {"method": "nope"}}, "speculative_config"),
+        ({"override_generation_config": 5}, "override_generation_config"),
+        ({"hf_overrides": {"architectures": ["Nope"]}}, "model"),
+    ],
+)
+def test_what_can_be_checked_without_an_engine(options: dict[str, object], param: str) -> None:
+    from oaikit import demo
+    from oaikit.engine import _vllm
+    from oaikit.errors import EngineArgumentError
+
+    before = dict(os.environ)
+    with pytest.raises(EngineArgumentError) as error:
+        _vllm.check_arguments(str(demo.FOLDER), {**demo.ENGINE_ARGS, **options})
+    assert error.value.param == param
+    assert "\n" not in str(error.value)
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("config", [None, "not JSON", '{"architectures": ["Nope"], "model_type": "llama"}'])
+def test_a_folder_that_is_no_model(config: str | None, tmp_path: Path) -> None:
+    from oaikit.engine import _vllm
+    from oaikit.errors import EngineArgumentError
+
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    with pytest.raises(EngineArgumentError, match=str(tmp_path)) as error:
+        _vllm.check_arguments(str(tmp_path), {})
+    assert error.value.param == "model"
+    with pytest.raises(EngineArgumentError, match="no file or folder"):
+        _vllm.check_arguments(f"{tmp_path}/none", {})
+
+
+def test_parsers_of_the_users_are_imported(tmp_path: Path) -> None:
+    from oaikit import demo
+    from oaikit.engine import _vllm
+
+    tools, thoughts = tmp_path / "own_tools.py", tmp_path / "own_thoughts.py"
+    tools.write_text(
+        "from vllm.tool_parsers import ToolParser, ToolParserManager\n"
+        "ToolParserManager.register_module('own_tools', True, ToolParser)\n"
+    )
+    thoughts.write_text(
+        "from vllm.reasoning import ReasoningParserManager\n"
+        "from vllm.reasoning.deepseek_r1_reasoning_parser import DeepSeekR1ReasoningParser\n"
+        "ReasoningParserManager.register_module('own_thoughts', True, DeepSeekR1ReasoningParser)\n"
+    )
+    own = {
+        "tool_parser_plugin": str(tools),
+        "tool_call_parser": "own_tools",
+        "reasoning_parser_plugin": str(thoughts),
+        "reasoning_parser": "own_thoughts",
+    }
+    _vllm.check_arguments(str(demo.FOLDER), {**demo.ENGINE_ARGS, **own})
+
+
+OFFLINE = """
+from oaikit.engine import _vllm
+args = _vllm.parse_arguments("org/model", {})
+config = _vllm.create_config(args)
+print(args.model, args.served_model_name, config.model_config.model.endswith("/snapshots/abc"))
+"""
+
+
+def test_a_model_keeps_its_name_offline(tmp_path: Path) -> None:
+    """vLLM puts the path of the cache in the name's place."""
+    from oaikit import demo
+
+    repository = tmp_path / "hub" / "models--org--model"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("abc")
+    (repository / "snapshots").mkdir()
+    (repository / "snapshots" / "abc").symlink_to(demo.FOLDER)
+    variables = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-c", OFFLINE],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout.splitlines()[-1:] == ["org/model ['org/model'] True"], run.stderr[-2000:]
+
+
+WITHOUT_GPU = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from oaikit.engine.host import EngineHost
+from oaikit.engine.state import EngineSpec
+host = EngineHost()
+print("said:", host.load(EngineSpec("oaikit-demo")).exception(200))
+host.close()
+"""
+
+
+def test_a_cuda_build_without_a_gpu_says_so(tmp_path: Path) -> None:
+    """vLLM takes itself for a CUDA build if its distribution is called vllm. It then finds no GPU."""
+    if Path("/proc/driver/nvidia").exists():
+        pytest.skip("this machine has a GPU")
+    (tmp_path / "vllm-0.32.0.dist-info").mkdir()
+    metadata = "Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0\n"
+    (tmp_path / "vllm-0.32.0.dist-info" / "METADATA").write_text(metadata)
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_GPU, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (said,) = (line for line in run.stdout.splitlines() if line.startswith("said:"))
+    assert "no NVIDIA driver is loaded" in said
+    assert "jupyter-oaikit[cpu]" in said

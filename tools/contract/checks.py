@@ -240,8 +240,48 @@ def parameters(sources: Sources) -> Verdicts:
         yield Complaint(wrong, table.PARAMETERS) if wrong else None
 
 
+def memory(sources: Sources) -> Verdicts:
+    """With ``kv_cache_memory_bytes`` set, vLLM needs ``gpu_memory_utilization`` only for its check at the start.
+
+    The built-in model rests on that: it asks for a small share, so that it loads on a GPU that others use.
+    """
+    used_in, word = "oaikit/demo/__init__.py", "gpu_memory_utilization"
+    check = sources.function("v1/worker/utils.py", "request_memory")
+    compared = check is not None and "free_memory < requested_memory" in ast.unparse(check)
+    yield (
+        None
+        if compared
+        else Complaint(
+            "v1/worker/utils.py: request_memory no longer compares free with requested memory", used_in, word
+        )
+    )
+    sizing = sources.function("v1/worker/gpu_worker.py", "Worker.determine_available_memory")
+    yield (
+        None
+        if sizing is not None and _returns_early(sizing)
+        else Complaint(
+            "v1/worker/gpu_worker.py: determine_available_memory does more with kv_cache_memory_bytes set",
+            used_in,
+            word,
+        )
+    )
+
+
+def _returns_early(sizing: Function) -> bool:
+    """Whether the function returns for ``kv_cache_memory_bytes`` before it has used the share of the GPU."""
+    for statement in sizing.body:
+        text = ast.unparse(statement)
+        if isinstance(statement, ast.If) and "kv_cache_memory_bytes" in ast.unparse(statement.test):
+            used = {node.attr for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
+            is_last = isinstance(statement.body[-1], ast.Return)
+            return is_last and not used & {"gpu_memory_utilization", "requested_memory"}
+        if "requested_memory" in text:
+            return False
+    return False
+
+
 CHECKS: Final[tuple[Check, ...]] = (
-    *(names, arguments, routes, middleware, strings, errors, phases, load_path, parameters),
+    *(names, arguments, routes, middleware, strings, errors, phases, load_path, memory, parameters),
 )
 
 
