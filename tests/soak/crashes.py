@@ -38,7 +38,7 @@ NOTICED_S = HANG_TIMEOUT_S + 10.0
 GROWTH = 0.05
 LOAD = {"model": str(tiny_model.default_folder()), "served_model_name": SERVED}
 CHAT: dict[str, Any] = {"model": SERVED, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}
-STATES = ("stopped", "loading", "ready", "failed", "hung")
+STATES = ("stopped", "loading", "ready", "failed", "hung", "stopping")
 # What each operation may be answered with, and the codes of the errors among them.
 STATUSES = {
     "load": {202},
@@ -88,7 +88,7 @@ def wrong_with(answer: Answer | None, seconds: float) -> str | None:
         return f"no answer after {seconds:.1f} s"
     if seconds > ANSWERED_S:
         return f"{answer.status} only after {seconds:.1f} s"
-    if answer.status == 200:
+    if answer.status < 400:
         return None
     try:
         code = answer.json["error"]["code"]
