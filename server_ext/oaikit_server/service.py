@@ -45,6 +45,7 @@ class Service:
     owners_policy: Callable[[], Policy]
     key: InferenceKey = field(default_factory=InferenceKey)
     rates: RateLimits = field(default_factory=RateLimits)
+    long_texts: Gate = field(default_factory=lambda: Gate(1, 64))  # one at a time
     turn: Turn = field(default_factory=Turn)
     aborts: Aborts = field(default_factory=Aborts)
     _configured: EngineSpec | None = field(init=False)

@@ -121,12 +121,13 @@ def test_some_are_answered_some_wait_and_the_rest_are_told_to_come_back():
     scenario(run)
 
 
-def test_what_only_reads_is_not_counted():
+def test_a_tokenization_is_counted_and_a_list_of_models_is_not():
     async def run(setting: Setting) -> None:
         for _ in range(3):
             await setting.ask()
         await setting.until(2, 1)
-        reading = await setting.ask("tokenize")
+        assert (await (await setting.ask("tokenize")).answer())[0] == 429
+        reading = await setting.ask("v1/models")
         await asyncio.sleep(0.1)
         assert (setting.gate.in_flight, setting.gate.waiting) == (2, 1)
         setting.release.set()

@@ -145,7 +145,7 @@ def test_what_is_wrong_inside_a_message() -> None:
     call = "1 validation error:\n  {'type': 'missing', 'loc': '0.FunctionToolCallParam.id', 'msg': 'Field required'}"
     for message, told in (
         (part, '{"type": "text", "text": "…"}'),
-        (call, "FunctionToolCallParam.id: Field required"),
+        (call, "`messages.0.id`: Field required"),
     ):
         body = json.dumps(vllm_error(message, 400)).encode()
         error = json.loads(openai_error(400, body, prompt="messages"))["error"]

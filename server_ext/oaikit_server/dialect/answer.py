@@ -9,7 +9,7 @@ from http import HTTPStatus
 from oaikit.engine.call import Message
 from oaikit.sampling.requests import CHAT
 from oaikit_server.dialect import reasoning
-from oaikit_server.dialect.errors import openai_error, openai_event
+from oaikit_server.dialect.errors import FORM_FAILED, failed_on_form, openai_error, openai_event
 from oaikit_server.dialect.request import Resolved
 from oaikit_server.raw_output import RAW_OUTPUT, BatchSizes, RawOutput
 
@@ -21,8 +21,9 @@ class Answer:
     """Takes the messages of vLLM's app in their order, and gives those for the client.
 
     Parameters: the request as it was resolved, None on routes that are passed on as they are; how streams are cut into
-    lines of JSON lists, None for server-sent events; and what is called when an answer ends at a limit of tokens that
-    the request did not ask for.
+    lines of JSON lists, None for server-sent events; what is called when an answer ends at a limit of tokens that the
+    request did not ask for; and whether the answer is held to a form (a schema, a grammar), which it may be impossible
+    to meet.
     """
 
     def __init__(
@@ -30,7 +31,10 @@ class Answer:
         resolved: Resolved | None = None,
         raw: BatchSizes | None = None,
         cut_off: Callable[[], object] | None = None,
+        *,
+        has_form: bool = False,
     ) -> None:
+        self._has_form = has_form
         self._resolved, self._sizes, self._cut_off = resolved, raw, cut_off
         self._defaulted = resolved is not None and resolved.defaulted_max_tokens is not None
         self._is_chat = resolved is not None and resolved.endpoint == CHAT
@@ -84,7 +88,7 @@ class Answer:
             return body
         if self._defaulted and _CUT_OFF in body:
             self._tell()
-        events = openai_event(body, prompt=self._prompt)
+        events = openai_event(body, prompt=self._prompt, has_form=self._has_form)
         if self._is_chat:
             events = reasoning.in_events(events)
         if self._raw is None:
@@ -93,6 +97,9 @@ class Answer:
 
     def _whole(self, body: bytes) -> list[Message]:
         assert self._start is not None
+        if self._has_form and failed_on_form(self._status, body):
+            self._status = self._start["status"] = int(HTTPStatus.BAD_REQUEST)
+            body = FORM_FAILED
         if self._status >= HTTPStatus.BAD_REQUEST:
             body = openai_error(self._status, body, prompt=self._prompt)
         else:

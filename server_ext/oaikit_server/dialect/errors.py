@@ -143,14 +143,38 @@ def openai_error(status: int, body: bytes, *, prompt: str | None = None) -> byte
     ).encode()
 
 
-def openai_event(body: bytes, *, prompt: str | None = None) -> bytes:
+# vLLM compiles a form that no answer can have, such as {"$ref": "#"} or `root ::= root`, and fails at the first token.
+_FAILED_ON_FORM: Final = "Internal server error"  # GenerationError in exceptions.py
+FORM_FAILED: Final = json.dumps(
+    {
+        "error": {
+            "message": "no answer could be generated in the form that the request asks for (response_format, "
+            "structured_outputs, tools): check its schema or grammar for parts that refer to themselves alone and for "
+            "parts that nothing matches"
+        }
+    }
+).encode()
+
+
+def failed_on_form(status: int, body: bytes) -> bool:
+    """Whether vLLM's error, on a request whose answer is held to a form, means that the form can't be met."""
+    if status != HTTPStatus.INTERNAL_SERVER_ERROR:
+        return False
+    error = _error_fields(body)
+    return error.get("message") == _FAILED_ON_FORM and not isinstance(error.get("code"), str)
+
+
+def openai_event(body: bytes, *, prompt: str | None = None, has_form: bool = False) -> bytes:
     """Part of an event stream, with the error that it may begin with in OpenAI's shape."""
     if not body.startswith(ERROR_EVENT):
         return body
     event, end, rest = body.partition(b"\n\n")
     error = _error_fields(event.removeprefix(b"data: "))
     status = error["code"] if isinstance(error.get("code"), int) else HTTPStatus.INTERNAL_SERVER_ERROR
-    return b"data: " + openai_error(status, event.removeprefix(b"data: "), prompt=prompt) + end + rest
+    detail = event.removeprefix(b"data: ")
+    if has_form and failed_on_form(status, detail):
+        status, detail = HTTPStatus.BAD_REQUEST, FORM_FAILED
+    return b"data: " + openai_error(status, detail, prompt=prompt) + end + rest
 
 
 def _error_fields(body: bytes) -> dict[str, Any]:
@@ -197,11 +221,48 @@ def _joined(errors: list[tuple[str, str]], otherwise: str, prompt: str | None) -
 
     The place of an error may begin with a number: that is one inside a message.
     """
-    places = [(_place(loc), message.removeprefix("Value error, ")) for loc, message in errors]
+    if any(_UNION_BRANCH.search(loc) for loc, _ in errors):
+        return _of_union(errors, prompt)
+    places = [(_place(loc), _without_classes(message)) for loc, message in errors]
     texts = dict.fromkeys(f"{place}: {message}" if place else message for place, message in places)
     message = "; ".join([*texts][:_MOST_TOLD]) or otherwise
     param = _name(places[0][0]) if places else None
     return {"message": message, "param": prompt if param and param.isdigit() else param}
+
+
+# Where a value may have several forms, pydantic names the class of each form in the place of the error, and tells all
+# that is wrong with the value in each of the forms. Fields of the API are in small letters.
+_UNION_BRANCH: Final = re.compile(r"(?:^|\.)(?:[A-Z]\w*|[^.]*[\[\](){}][^.]*)(?=\.|$)")
+_CLASS_IN_TEXT: Final = re.compile(r"(?:a valid dictionary or (?:object|instance)|an instance) of \w+")
+
+
+def _without_classes(message: str) -> str:
+    return _CLASS_IN_TEXT.sub("an object", message.removeprefix("Value error, "))
+
+
+def _of_union(errors: list[tuple[str, str]], prompt: str | None) -> dict[str, Any]:
+    """One sentence: the innermost place that has all errors, and what is wanted there, if that is short."""
+    found = [(_place(_UNION_BRANCH.sub("", loc)), _without_classes(message)) for loc, message in errors]
+    common = [place.split(".") for place, _ in found]
+    shared = []
+    for segments in zip(*common, strict=False):
+        if len(set(segments)) > 1:
+            break
+        shared.append(segments[0])
+    place = ".".join(shared).removeprefix(".")
+    wanted = dict.fromkeys(
+        text.removeprefix("Input should be ")
+        for at, text in found
+        if at == place and text.startswith("Input should be ")
+    )
+    param = _name(place) if place and not place[0].isdigit() else prompt
+    where = place if place and not place[0].isdigit() else f"{prompt or 'the request'}.{place}".rstrip(".")
+    if len(found) == 1:
+        return {"message": f"`{where}`: {found[0][1]}", "param": param}
+    told = (
+        f"it must be {' or '.join([*wanted][:_MOST_TOLD])}" if wanted else "see the reference of this route"
+    )
+    return {"message": f"`{where}` has none of the forms that it may have here: {told}", "param": param}
 
 
 def _place(loc: str) -> str:

@@ -15,7 +15,13 @@ from oaikit.sampling.routes import OTHER, ROUTES, Route
 from oaikit.sampling.rules import check_prompts, check_sequences, check_stop
 from oaikit.sampling.scan import check_contents
 from oaikit.sampling.types import refuse
-from oaikit_server.dialect.request import Policy, ignored_elsewhere, lost, name_truncation_side
+from oaikit_server.dialect.request import (
+    Policy,
+    ignored_elsewhere,
+    ignored_in_form,
+    lost,
+    name_truncation_side,
+)
 
 _TRUSTED: Final = {row.name: row for row in sampling.PARAMETERS if row.trusted}
 
@@ -68,6 +74,7 @@ def pass_on(path: str, body: Mapping[str, Any], policy: Policy) -> PassedOn:
         body=checked,
         warnings=(
             *ignored_elsewhere(body),
+            *ignored_in_form(checked),
             *lost(lost_arguments(given.get("messages"), checked.get("messages"))),
         ),
         has_form=bool(forms),

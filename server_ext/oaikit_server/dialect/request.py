@@ -14,6 +14,7 @@ from oaikit.sampling import BOTH, CHAT, COMPLETIONS, UNSET, Endpoint, Limits, Pa
 from oaikit.sampling.length import TEXTS, is_too_long, prompts_of
 from oaikit.sampling.messages import lost_arguments
 from oaikit.sampling.parameter import OLDEST_RELEASE, is_older
+from oaikit.sampling.rules import FORMS
 from oaikit_server.dialect.candidates import ask_for_candidates, asks_for_logprobs, choose
 
 Source = Literal["request", "trait", "model", "seed default"]
@@ -108,6 +109,11 @@ class Resolved:
     defaulted_max_tokens: int | None
     candidates: int | None
     wants_logprobs: bool
+
+    @property
+    def has_form(self) -> bool:
+        """Whether answers are held to a form."""
+        return any(self.values.get(name) is not None for name in FORMS)
 
     @property
     def prompt(self) -> str:
@@ -276,6 +282,7 @@ def _warnings(
     for name in _YOUNG & given.keys():
         if is_older(release, table[name].since):
             yield f"{name} was ignored: vLLM {release} does not have it"
+    yield from ignored_in_form(given)
     if given.get("use_beam_search"):
         for name in unheeded_by_beam_search(release):
             if name in given and given[name] != table[name].unsent:
@@ -288,6 +295,21 @@ def lost(places: Collection[str]) -> Iterable[str]:
     """Which arguments of earlier tool calls the model is not shown."""
     for place in list(places)[:_MOST_WARNINGS]:
         yield f"{place} is not a JSON object and was replaced with an empty one"
+
+
+def ignored_in_form(given: Mapping[str, Any]) -> Iterable[str]:
+    """Options of a form that vLLM takes and does not use."""
+    form = given.get("structured_outputs")
+    if not isinstance(form, dict):
+        return
+    for name in ("disable_any_whitespace", "disable_additional_properties"):
+        if form.get(name):
+            yield (
+                f"structured_outputs.{name} was ignored: vLLM heeds it only in the engine argument "
+                "structured_outputs_config"
+            )
+    if form.get("whitespace_pattern"):
+        yield "structured_outputs.whitespace_pattern was ignored: vLLM does not use it"
 
 
 def ignored_elsewhere(body: Mapping[str, Any]) -> Iterable[str]:

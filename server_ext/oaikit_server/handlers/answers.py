@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from oaikit._distribution import installed_version
 from oaikit.errors import InvalidRequestError, RequestAbortedError
+from oaikit.sampling.length import characters
 from oaikit.sampling.requests import BOTH, CHAT, COMPLETIONS, Endpoint
 from oaikit_server.aborts import HEADER
 from oaikit_server.bridge import Bridge
 from oaikit_server.handlers.base import OAIKitHandler, json_object
 from oaikit_server.keys import Scope
-from oaikit_server.limits import Place
+from oaikit_server.limits import Gate, Place
 
 if TYPE_CHECKING:
     from oaikit_server.dialect import Answer
@@ -43,16 +43,15 @@ VLLM_ROUTES = (
 )
 # These two are resolved: checked, filled in, and translated back.
 RESOLVED_ROUTES = tuple(f"v1/{endpoint}" for endpoint in BOTH)
-# Those that the model has no part in. They are open to more keys, and are not counted.
+# Those that the model has no part in. They are open to more keys.
 _READING = frozenset({"v1/models", "tokenize", "detokenize"})
 
 
-# Longer bodies (bytes) are read and checked on another thread: Jupyter's loop would wait for milliseconds.
-_SHORT = 50_000
+# Requests with more text than this (characters) are answered one at a time: vLLM tokenizes all prompts in one thread,
+# and so nobody waits for more than one of them.
+_LONG = 1_000_000
 
 _ABORTED = "the request was ended through oaikit/api/abort"
-
-_T = TypeVar("_T")
 
 
 class VLLMHandler(OAIKitHandler):
@@ -60,9 +59,12 @@ class VLLMHandler(OAIKitHandler):
 
     _gone = False
     _bridge: Bridge | None = None
-    _place: Place | None = None
     _work: asyncio.Task[None] | None = None
     _aborted = False
+
+    def initialize(self) -> None:
+        """Called by tornado for each request."""
+        self._places: list[Place] = []
 
     def scopes(self) -> frozenset[Scope]:
         """To read, or to infer."""
@@ -95,15 +97,30 @@ class VLLMHandler(OAIKitHandler):
             self._work.cancel()
 
     async def _take_turn(self, path: str) -> None:
-        if path in _READING:
+        if path == "v1/models":  # no work, so it is not counted
             await self._answer(path)
             return
-        self._place = self.service.gate.enter()
         try:
-            if await self._place.granted():
+            if await self._let_in(self.service.gate):
                 await self._answer(path)
         finally:
-            self._place.leave()
+            self._leave()
+
+    async def _let_in(self, gate: Gate) -> bool:
+        """Wait for a place. False: the client went away meanwhile."""
+        place = gate.enter()
+        self._places.append(place)
+        return await place.granted()
+
+    def _leave(self) -> None:
+        for place in self._places:
+            place.leave()
+
+    async def _let_text_in(self, asked: Any) -> bool:
+        """Wait for the turn of a request with much text."""
+        if len(self._kept or b"") <= _LONG or await self.off_loop(characters, asked) <= _LONG:
+            return True
+        return await self._let_in(self.service.long_texts)
 
     post = get
 
@@ -111,20 +128,18 @@ class VLLMHandler(OAIKitHandler):
         await self.service.until_ready()
         from oaikit_server import dialect
 
-        body = self.body
+        body, answer = self.body, dialect.Answer()
         # vLLM reads JSON under more than one spelling of its type; what it takes besides are forms with files.
         if body and not self.request.headers.get("Content-Type", "").lower().startswith("multipart/"):
-            asked = await self._off_loop(json_object, body)
-            passed = await self._off_loop(dialect.pass_on, path, asked, self.service.policy())
+            asked = await self.off_loop(json_object, body)
+            passed = await self.off_loop(dialect.pass_on, path, asked, self.service.policy())
             if passed.warnings:
                 self.set_header("x-oaikit-warning", "; ".join(passed.warnings))
-            body = (await self._off_loop(json.dumps, passed.body)).encode()
-        await self._forward(path, body, dialect.Answer())
-
-    async def _off_loop(self, function: Callable[..., _T], *args: Any) -> _T:
-        if len(self._kept or b"") < _SHORT:
-            return function(*args)
-        return await asyncio.to_thread(function, *args)
+            if not await self._let_text_in(asked):
+                return
+            body = (await self.off_loop(json.dumps, passed.body)).encode()
+            answer = dialect.Answer(has_form=passed.has_form)
+        await self._forward(path, body, answer)
 
     async def _forward(self, path: str, body: bytes, answer: Answer) -> None:
         if not self._gone:
@@ -136,8 +151,7 @@ class VLLMHandler(OAIKitHandler):
         """The client went away: its place is free, and the engine's request is aborted."""
         super().on_connection_close()
         self._gone = True
-        if self._place is not None:
-            self._place.leave()
+        self._leave()
         if self._bridge is not None:
             self._bridge.disconnect()
 
@@ -150,16 +164,20 @@ class CompletionHandler(VLLMHandler):
 
     async def _answer(self, path: str) -> None:
         # What is no JSON is refused before anything is waited for.
-        asked = await self._off_loop(json_object, self.body)
+        asked = await self.off_loop(json_object, self.body)
         await self.service.until_ready()
         from oaikit_server import dialect
 
         endpoint: Endpoint = CHAT if path == f"v1/{CHAT}" else COMPLETIONS
-        resolved = await self._off_loop(dialect.resolve, endpoint, asked, self.service.policy())
+        resolved = await self.off_loop(dialect.resolve, endpoint, asked, self.service.policy())
         if resolved.warnings:
             self.set_header("x-oaikit-warning", "; ".join(resolved.warnings))
-        body = await self._off_loop(json.dumps, resolved.body)
-        answer = dialect.Answer(resolved, self.service.raw_output, self._was_cut_off)
+        if not await self._let_text_in(asked):
+            return
+        body = await self.off_loop(json.dumps, resolved.body)
+        answer = dialect.Answer(
+            resolved, self.service.raw_output, self._was_cut_off, has_form=resolved.has_form
+        )
         await self._forward(path, body.encode(), answer)
 
     def _was_cut_off(self) -> None:
@@ -174,9 +192,9 @@ class AbortHandler(OAIKitHandler):
         return frozenset({Scope.INFER})
 
     @allow_unauthenticated
-    def post(self) -> None:
+    async def post(self) -> None:
         """How many requests of that name were in flight: none, if it has just ended."""
-        name = json_object(self.body, {"token"}).get("token")
+        name = (await self.off_loop(json_object, self.body, {"token"})).get("token")
         if not isinstance(name, str):
             raise InvalidRequestError(
                 f"token must be what a request has in its header {HEADER}", param="token"
@@ -196,9 +214,10 @@ class ExplainHandler(OAIKitHandler):
         """The effective parameters and where each comes from. ``messages`` make it a chat."""
         from oaikit_server import dialect
 
-        body = json_object(self.body)
+        body = await self.off_loop(json_object, self.body)
         endpoint: Endpoint = CHAT if "messages" in body else COMPLETIONS
-        self.finish_json(dialect.resolve(endpoint, body, self.service.policy()).explain())
+        resolved = await self.off_loop(dialect.resolve, endpoint, body, self.service.policy())
+        self.finish_json(resolved.explain())
 
 
 class DescriptionHandler(OAIKitHandler):

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from functools import cached_property
 from http.client import responses
-from typing import Any
+from typing import Any, TypeVar
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
@@ -32,6 +32,10 @@ from oaikit_server.service import Service
 from oaikit_server.unread import close_if_unread
 
 _Method = Callable[..., Any]
+_T = TypeVar("_T")
+
+# Longer bodies (bytes) are read and checked on another thread: Jupyter's loop would wait for milliseconds.
+_SHORT = 50_000
 
 # What a page of another origin may read of an answer, and which of its own headers it may send if it asks for none.
 _EXPOSED = "x-request-id, retry-after, x-should-retry, x-oaikit-warning, x-oaikit-max-tokens"
@@ -90,6 +94,20 @@ class OAIKitHandler(LimitedBody, JupyterHandler):
             self._check_key(self._key)
         else:
             await self._check_user()
+        self._check_encoding()
+
+    def _check_encoding(self) -> None:
+        encoding = self.request.headers.get("Content-Encoding", "").strip()
+        if encoding.lower() not in ("", "identity"):
+            raise from_body(
+                415,
+                {
+                    "message": f"the body has the Content-Encoding {encoding[:40]!r}, and none is taken here: "
+                    "send it as it is",
+                    "type": "invalid_request_error",
+                    "code": "unsupported_content_encoding",
+                },
+            )
 
     def _check_key(self, key: Key) -> None:
         scopes = self.scopes()
@@ -139,6 +157,12 @@ class OAIKitHandler(LimitedBody, JupyterHandler):
         """No answer sets a cookie; Jupyter would hand a 30-day login to every client that sends its token."""
 
     set_signed_cookie = set_secure_cookie = set_cookie  # else one would be signed first
+
+    async def off_loop(self, function: Callable[..., _T], *args: Any) -> _T:
+        """Call a function, on another thread if its work grows with a body that is long."""
+        if len(self._kept or b"") < _SHORT:
+            return function(*args)
+        return await asyncio.to_thread(function, *args)
 
     # -- headers -------------------------------------------------------------------------------------------------
 
