@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import html
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +13,7 @@ import numpy as np
 
 from oaikit.experiments.analysis.summary import summary_table
 from oaikit.experiments.columns import limits_of
+from oaikit.experiments.worddiff import differences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +104,7 @@ class Diff:
 def marked(base: str, text: str) -> str:
     """A text in HTML: words that the base lacks in ``<ins>``, words of the base that it lacks in ``<del>``."""
     pieces = []
-    for lost, found, same in _differences(base, text):
+    for lost, found, same in differences(base, text):
         if same:
             pieces.append(html.escape(found))
             continue
@@ -118,17 +117,8 @@ def _bracketed(base: str, text: str) -> str:
     """The same for a terminal: ``[-lost-]{+found+}``, as ``git diff --word-diff`` has it."""
     return "".join(
         found if same else (f"[-{lost}-]" if lost else "") + (f"{{+{found}+}}" if found else "")
-        for lost, found, same in _differences(base, text)
+        for lost, found, same in differences(base, text)
     )
-
-
-def _differences(base: str, text: str) -> list[tuple[str, str, bool]]:
-    """Pieces of the base and of the text, and whether they are the same."""
-    one, two = (re.findall(r"\s+|\w+|[^\w\s]", each) for each in (base, text))
-    matcher = difflib.SequenceMatcher(None, one, two, autojunk=False)
-    return [
-        ("".join(one[a:b]), "".join(two[c:d]), tag == "equal") for tag, a, b, c, d in matcher.get_opcodes()
-    ]
 
 
 # -- a page ------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import random
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments import rating
@@ -323,6 +328,36 @@ def test_diff_shows_one_answer_per_value(results: Results) -> None:
 
 def test_differences_are_by_word_and_escaped() -> None:
     assert marked("a b <c>", "a x <c>") == "a <del>b</del><ins>x</ins> &lt;c&gt;"
+    assert marked("one two three.", "four five six.") == "<del>one two three</del><ins>four five six</ins>."
+    assert marked("", "a") == "<ins>a</ins>"
+    assert marked("a", "") == "<del>a</del>"
+    assert marked("a b", "a b") == "a b"
+
+
+WORDS = [f"w{number}" for number in range(300)]
+
+
+@pytest.mark.parametrize("count", [2_000, 20_000])
+def test_long_texts_are_compared_in_a_moment(count: int) -> None:
+    chance = random.Random(0)
+    base, text = (f"begin {' '.join(chance.choices(WORDS, k=count))} end" for _ in range(2))
+    began = time.perf_counter()
+    shown = marked(base, text)
+    assert time.perf_counter() - began < 2
+    assert shown.startswith("begin ")
+    assert shown.endswith(" end")
+    assert (without(shown, "ins"), without(shown, "del")) == (base, text)
+
+
+@given(st.lists(st.sampled_from("ab ,"), max_size=30), st.lists(st.sampled_from("ab ,"), max_size=30))
+def test_the_marks_give_both_texts_back(base: list[str], text: list[str]) -> None:
+    shown = marked("".join(base), "".join(text))
+    assert (without(shown, "ins"), without(shown, "del")) == ("".join(base), "".join(text))
+
+
+def without(shown: str, mark: str) -> str:
+    """A marked text less what has one of the marks."""
+    return re.sub(r"</?(ins|del)>", "", re.sub(rf"<{mark}>.*?</{mark}>", "", shown, flags=re.DOTALL))
     assert "<script>" not in Diff(["<script>"], ["<script>"], "<script>")._repr_html_()
 
 
