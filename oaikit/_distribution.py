@@ -10,6 +10,28 @@ from oaikit.errors import SettingError
 
 NAME = "jupyter-oaikit"
 
+EXTRA_OF = {
+    **dict.fromkeys(("IPython", "anywidget", "ipykernel", "ipywidgets", "markdown_it"), "lab"),
+    **dict.fromkeys(
+        (
+            "aiohappyeyeballs",
+            "aiohttp",
+            "altair",
+            "httptools",
+            "numpy",
+            "optuna",
+            "pandas",
+            "pyarrow",
+            "scipy",
+            "uvloop",
+            "vl_convert",
+            "yarl",
+        ),
+        "experiments",
+    ),
+}
+"""The extra that brings each optional module. ipykernel brings IPython."""
+
 
 def installed_version() -> str:
     """The version of the installed distribution."""

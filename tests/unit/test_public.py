@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import oaikit
+from oaikit._distribution import EXTRA_OF
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"vllm", "torch", "transformers", "pandas", "pyarrow", "ipywidgets", "anywidget", "openai"}
@@ -59,6 +61,45 @@ def test_type_checkers_see_the_same_names():
     assert set(re.findall(r"^    from [\w.]+ import \w+ as (\w+)$", source, re.MULTILINE)) == set(
         oaikit.__all__
     )
+
+
+# -- without extras ----------------------------------------------------------------------------------------------------
+
+WITHOUT_EXTRAS = """
+import json, sys
+from oaikit._distribution import EXTRA_OF
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in EXTRA_OF:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Blocker())
+import oaikit
+said = {}
+for name in [*oaikit.__all__, "load_ipython_extension"]:
+    try:
+        getattr(oaikit, name)
+    except Exception as exc:
+        said[name] = [type(exc).__name__, str(exc)]
+print(json.dumps(said))
+"""
+
+
+def test_without_extras_every_public_name_works_or_names_the_extra():
+    said = json.loads(fresh(WITHOUT_EXTRAS))
+    needs = {name: re.fullmatch(r"oaikit\.\w+ needs \w+: pip install 'jupyter-oaikit\[(\w+)\]'", text)[1]
+             for name, (kind, text) in said.items() if kind == "SettingError"}  # fmt: skip
+    assert set(needs) == set(said), said
+    assert needs["Chat"] == needs["TuningTable"] == needs["load_ipython_extension"] == "lab"
+    assert needs["Sweep"] == needs["compare"] == needs["open_sweep"] == "experiments"
+    assert not {"connect", "Connection", "Conversation", "Engine", "Reply"} & set(needs)
+
+
+def test_the_extra_of_each_module_is_the_one_that_brings_it():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    brings = {"IPython": "ipykernel", "markdown_it": "markdown-it-py", "vl_convert": "vl-convert-python"}
+    for module, extra in EXTRA_OF.items():
+        names = {re.split(r"[><=;\[ ]", requirement)[0] for requirement in extras[extra]}
+        assert brings.get(module, module) in names, module
 
 
 # -- the cost of importing ---------------------------------------------------------------------------------------------
