@@ -40,7 +40,7 @@ class Arguments(Type):
         return json.dumps(value)
 
     def schema(self) -> Schema:
-        return {"type": ["string", "object"]}
+        return {"anyOf": [{"type": "string"}, {"type": "object"}]}
 
 
 ARGUMENTS: Final = Arguments()

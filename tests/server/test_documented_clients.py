@@ -179,9 +179,11 @@ def served_errors() -> dict[str, type[errors.OAIKitError]]:
             found[each.code] = each
     for elsewhere in (
         "engine_unavailable",
+        "file_not_written",
         "invalid_conversation",
         "invalid_engine_argument",
         "invalid_setting",
+        "storage_error",
         "server_not_found",
     ):
         del found[elsewhere]

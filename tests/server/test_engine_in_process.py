@@ -17,7 +17,6 @@ import oaikit as ok
 from oaikit.errors import (
     EngineArgumentError,
     EngineError,
-    EngineFailedError,
     InvalidRequestError,
     NotFoundError,
 )
@@ -130,5 +129,5 @@ def test_bad_arguments_and_models_raise_at_once(model: Path, tmp_path: Path) -> 
         ok.Engine(str(model), port=8000)
     with pytest.raises(EngineArgumentError, match="tool_call_parser"):
         ok.Engine(str(model), enable_auto_tool_choice=True)
-    with pytest.raises(EngineFailedError):
+    with pytest.raises(EngineArgumentError, match="no-such-model"):
         ok.Engine(str(tmp_path / "no-such-model"))

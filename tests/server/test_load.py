@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import oaikit as ok
-from oaikit.errors import EngineArgumentError, EngineFailedError, EngineStoppedError, PermissionDeniedError
+from oaikit.errors import EngineArgumentError, EngineStoppedError, PermissionDeniedError
 from tests.harness import Server, jupyter_server
 
 
@@ -26,7 +26,7 @@ def test_a_models_life(empty: Server, model: Path, capfd: pytest.CaptureFixture[
             llm.chat("Hello", max_tokens=1)
         with pytest.raises(EngineArgumentError, match="nonsense"):
             llm.load(str(model), nonsense=1)
-        with pytest.raises(EngineFailedError, match="nowhere"):
+        with pytest.raises(EngineArgumentError, match="nowhere"):
             llm.load("/nowhere/at/all")
         status = llm.load(str(model), max_model_len=512)
         assert (status["state"], status["max_model_len"]) == ("ready", 512)
