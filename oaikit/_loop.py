@@ -1,7 +1,7 @@
 """A thread that runs an event loop, for work that must go on whatever the caller's thread or loop does.
 
 A forked process (``multiprocessing`` with "fork", `os.fork`) has the objects of its parent but not the threads. There a
-`LoopThread` starts anew: what waited for the parent's loop would wait for ever.
+`LoopThread` starts anew; a call on the parent's loop would hang.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class LoopThread:
 
 
 _ALL: weakref.WeakSet[LoopThread] = weakref.WeakSet()
-# Kept for ever: to close a loop is to take its sockets out of the epoll set, which the two processes share.
+# Never released: to close a loop is to take its sockets out of the epoll set, which the two processes share.
 _OF_PARENT: list[object] = []
 
 

@@ -45,7 +45,7 @@ class DirectWriter:
     Args:
         client: the socket.
         turn: gathers the writes of a turn.
-        timeout_s: how long the client may leave a chunk unread, seconds; None: for ever.
+        timeout_s: how long the client may leave a chunk unread, seconds; None: no limit.
         broken: called when nothing more can be sent.
     """
 

@@ -122,7 +122,7 @@ def connect(server: Server, timeout: float, receive_buffer: int | None = None) -
     """A connection to the server.
 
     Args:
-        server: Whom to connect to.
+        server: The server to connect to.
         timeout: Seconds that one operation on the socket may take.
         receive_buffer: Bytes that the kernel keeps for a client that does not read. None: the system's default.
     """

@@ -31,7 +31,7 @@ def open_completion(server: Server, *, receive_buffer: int | None = None, **more
     """Ask for a completion that does not end by itself. Nothing is read.
 
     Args:
-        server: Whom to ask.
+        server: The server to ask.
         receive_buffer: Bytes that the kernel keeps for a client that does not read.
         more: More parameters of the request.
     """

@@ -23,7 +23,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def unprivileged() -> Iterator[None]:
-    """Run as "nobody" if the tests run as root, whom no mode stops."""
+    """Run as "nobody" if the tests run as root, because modes do not bind root."""
     if os.geteuid() != 0:
         yield
         return

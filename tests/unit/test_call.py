@@ -357,7 +357,7 @@ class Reluctant(Client):
 
 
 class Listening:
-    """Streams for ever, and stops when it hears that the client is gone."""
+    """Streams until the client is gone."""
 
     def __init__(self) -> None:
         self.outcome = "running"
