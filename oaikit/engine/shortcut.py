@@ -7,6 +7,7 @@ stacks of contexts, none of which does anything for a request from Jupyter.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, get_type_hints
 
@@ -19,10 +20,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+log = logging.getLogger("oaikit.engine")
+
 # Middleware that does nothing for a request from Jupyter: vLLM's CORS (Jupyter has its own), counts of HTTP requests
 # (`oaikit.engine.metrics` shows vLLM's own figures only), and 503 while an elastic deployment grows (its routes are
 # closed). If there is any other, the user has asked for it, by an environment variable: then nothing is left out.
 _IDLE: Final = frozenset({"CORSMiddleware", "PrometheusInstrumentatorMiddleware", "ScalingMiddleware"})
+
+# Dependencies of routes that are done here as well: this one looks at the content type.
+_IDLE_DEPENDENCIES: Final = frozenset({"validate_json_request"})
 
 _JSON: Final = (b"content-type", b"application/json")
 _Endpoint = Callable[[Any, Request], Awaitable[Response | None]]
@@ -40,7 +46,11 @@ class _Shortened:
 
     def __init__(self, app: FastAPI, paths: frozenset[str]) -> None:
         self._app = app
-        routes = [each for each in app.routes if isinstance(each, APIRoute) and each.path in paths]
+        routes = [
+            each
+            for each in app.routes
+            if isinstance(each, APIRoute) and each.path in paths and _may_skip_dependencies(each)
+        ]
         self._endpoints: dict[str, tuple[_Endpoint, TypeAdapter[Any]]] = {
             route.path: (route.endpoint, TypeAdapter(get_type_hints(route.endpoint)["request"]))
             for route in routes
@@ -67,6 +77,15 @@ class _Shortened:
         response = await endpoint(asked, Request(scope, receive))
         if response is not None:  # else the client is gone
             await response(scope, receive, send)
+
+
+def _may_skip_dependencies(route: APIRoute) -> bool:
+    """Whether nothing that a route depends on would be missed. An unknown dependency keeps the route in the app."""
+    names = {getattr(each.dependency, "__name__", repr(each.dependency)) for each in route.dependencies}
+    unknown = sorted(names - _IDLE_DEPENDENCIES)
+    if unknown:
+        log.warning("%s goes through all of vLLM's app, because of %s", route.path, ", ".join(unknown))
+    return not unknown
 
 
 def _again(message: Message, receive: Receive) -> Receive:

@@ -29,13 +29,13 @@ class Asked(BaseModel):
 def made(passed: list[str]) -> FastAPI:
     """An app that notes what of its own way a request takes."""
 
-    async def noted() -> None:
+    async def validate_json_request() -> None:
         passed.append("dependency")
 
     app = FastAPI(exception_handlers={KeyError: refused, Exception: failed, RequestValidationError: invalid})
     app.add_middleware(CORSMiddleware, allow_origins=["*"])
 
-    @app.post("/say", dependencies=[Depends(noted)], response_model=None)
+    @app.post("/say", dependencies=[Depends(validate_json_request)], response_model=None)
     async def say(request: Asked, raw_request: Request) -> Response | None:
         if request.text == "stream":
             return StreamingResponse(iter([b"a", b"b"]), media_type="text/event-stream")
@@ -45,7 +45,7 @@ def made(passed: list[str]) -> FastAPI:
             raise {"key": KeyError, "type": TypeError}[request.text](request.text)
         return JSONResponse({"said": request.text * request.times, "path": raw_request.app.title})
 
-    @app.post("/other", dependencies=[Depends(noted)])
+    @app.post("/other", dependencies=[Depends(validate_json_request)])
     async def other(request: Asked, raw_request: Request) -> dict[str, str]:
         return {"other": request.text}
 
@@ -135,3 +135,21 @@ def test_middleware_that_was_asked_for_is_not_left_out() -> None:
     app = made([])
     app.middleware("http")(lambda request, call_next: call_next(request))
     assert shortened(app, ["/say"]) is app
+
+
+def test_a_route_with_an_unknown_dependency_stays_in_the_app(caplog: pytest.LogCaptureFixture) -> None:
+    """A release of vLLM may add one that checks something."""
+    passed: list[str] = []
+
+    async def check_quota() -> None:
+        passed.append("quota")
+
+    app = FastAPI()
+
+    @app.post("/say", dependencies=[Depends(check_quota)])
+    async def say(request: Asked, raw_request: Request) -> dict[str, str]:
+        return {"said": request.text}
+
+    assert ask(shortened(app, ["/say"]), b'{"text": "a"}') == (200, b'{"said":"a"}')
+    assert passed == ["quota"]
+    assert "check_quota" in caplog.text
