@@ -207,8 +207,6 @@ ROUTES: Final[Mapping[str, Route]] = {
     "v1/chat/completions/batch": Route(
         types={"messages": Array(MESSAGES, low=1)}, shared=CHAT, forms=_FORMS, prompts="messages"
     ),
-    "v1/chat/completions/render": Route(shared=CHAT, forms=_FORMS),
-    "v1/completions/render": Route(shared=COMPLETIONS, forms=_FORMS, prompts="prompt"),
     "v1/responses": _RESPONSES,
     "v1/messages": _MESSAGES_ROUTE,
     "v1/messages/count_tokens": _MESSAGES_ROUTE,

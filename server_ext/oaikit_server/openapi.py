@@ -18,7 +18,7 @@ _ABOUT: Final = """\
 vLLM inside the Jupyter server: OpenAI's API for every notebook, and the management of the engine behind it.
 
 vLLM's other routes are passed on as they are, and are described by [vLLM's documentation](https://docs.vllm.ai):
-`v1/chat/completions/batch` and `/render`, `v1/completions/render`, `v1/responses`, `v1/messages`, `v1/embeddings`,
+`v1/chat/completions/batch`, `v1/responses`, `v1/messages`, `v1/embeddings`,
 `v1/audio/transcriptions` and `/translations`, `score`, `rerank`, `pooling`, `classify`. A key needs the scope `infer`
 for them. All else that vLLM's own server has is closed.
 

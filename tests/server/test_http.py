@@ -67,6 +67,8 @@ def test_an_unknown_route_is_404(server: Server, path: str) -> None:
         "docs",
         "server_info",
         "v1/chat/completions/derender",
+        "v1/chat/completions/render",
+        "v1/completions/render",
     ],
 )
 def test_vllms_administration_stays_closed(server: Server, path: str) -> None:

@@ -27,12 +27,6 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "max_tokens": 4,
         "n": 1,
     },
-    "v1/chat/completions/render": {
-        **_SAID,
-        "max_tokens": 4,
-        "tools": [{"type": "function", "function": FUNCTION}],
-    },
-    "v1/completions/render": {**_ASKED, "prompt": "The", "max_tokens": 4},
     "v1/responses": {
         **_ASKED,
         "input": [{"role": "user", "content": "Hello"}],

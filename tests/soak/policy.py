@@ -36,8 +36,6 @@ POLICY: dict[str, Rule] = {
     "v1/chat/completions": Rule(INFER, _POST),
     "v1/completions": Rule(INFER, _POST),
     "v1/chat/completions/batch": Rule(INFER),
-    "v1/chat/completions/render": Rule(INFER),
-    "v1/completions/render": Rule(INFER),
     "v1/embeddings": Rule(INFER),
     "v1/responses": Rule(INFER),
     f"v1/responses/resp_{SAMPLE_ID}": Rule(INFER),

@@ -17,8 +17,6 @@ from tests.unit.test_forms import TOO_LARGE
 USER = {"role": "user", "content": "Hello"}
 BODY: dict[str, dict[str, Any]] = {
     "v1/chat/completions/batch": {"messages": [[USER], [USER]]},
-    "v1/chat/completions/render": {"messages": [USER]},
-    "v1/completions/render": {"prompt": "Hello"},
     "v1/responses": {"input": "Hello"},
     "v1/messages": {"messages": [USER], "max_tokens": 4},
     "v1/messages/count_tokens": {"messages": [USER]},
@@ -95,7 +93,7 @@ def test_what_reaches_into_the_server(path: str) -> None:
     assert passed(path, Policy(allowed=frozenset({"priority"})), priority=1).body["priority"] == 1
 
 
-GENERATING = ("v1/chat/completions/batch", "v1/chat/completions/render", "v1/responses", "v1/messages")
+GENERATING = ("v1/chat/completions/batch", "v1/responses", "v1/messages")
 
 
 @pytest.mark.parametrize("path", GENERATING)
@@ -124,7 +122,6 @@ def test_parameters_are_those_of_chats(path: str, name: str, value: Any) -> None
             {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": 0}}},
         ),
         ("v1/chat/completions/batch", {"structured_outputs": {"json": 0}}),
-        ("v1/completions/render", {"structured_outputs": {"json": 0}}),
         ("v1/responses", {"text": {"format": {"type": "json_schema", "name": "s", "schema": 0}}}),
         ("v1/responses", {"structured_outputs": {"json": 0}}),
         ("v1/responses", {"tools": [{"type": "function", "name": "f", "parameters": 0}]}),
@@ -300,6 +297,6 @@ def test_what_is_ignored_is_named() -> None:
     call = {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "["}}]}
     assert (
         "replaced with an empty one"
-        in passed("v1/chat/completions/render", messages=[USER, call]).warnings[0]
+        in passed("tokenize", messages=[USER, call]).warnings[0]
     )
     assert passed("v1/responses", text={"format": {"type": "text"}}).has_form

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 # What vLLM's app may be asked, under the paths that it has there. Its administrative and development routes (LoRA
 # loading, sleep, profiling, elastic scaling, raw token generation, /invocations) stay closed.
 VLLM_ROUTES = (
-    r"v1/chat/completions/(?:batch|render)",
-    r"v1/completions/render",
+    r"v1/chat/completions/batch",
     r"v1/models",
     r"v1/embeddings",
     r"v1/responses(?:/resp_[\w-]+(?:/cancel)?)?",
