@@ -295,8 +295,5 @@ def test_what_is_ignored_is_named() -> None:
     found = passed("v1/responses", guided_json={"type": "object"})
     assert found.warnings == ('parameter "guided_json" was ignored; use structured_outputs',)
     call = {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "["}}]}
-    assert (
-        "replaced with an empty one"
-        in passed("tokenize", messages=[USER, call]).warnings[0]
-    )
+    assert "replaced with an empty one" in passed("tokenize", messages=[USER, call]).warnings[0]
     assert passed("v1/responses", text={"format": {"type": "text"}}).has_form
