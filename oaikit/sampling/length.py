@@ -108,7 +108,7 @@ def _refuse(name: str, prompt: Any, limits: Limits) -> NoReturn:
             f"{characters(prompt)} characters, and {limits.context} tokens have at most {limits.characters}"
         )
     error = InvalidRequestError(
-        f"`{name}` is too long for this model's context of {limits.context} tokens: it has {size}; shorten it",
+        f"`{name}` exceeds this model's maximum context length of {limits.context} tokens: it has {size}; shorten it",
         param=name,
     )
     error.code = CONTEXT_LENGTH_EXCEEDED

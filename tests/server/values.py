@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from oaikit.sampling.containers import Array, Dictionary, Nullable, Object, OneOf
+from oaikit.sampling.messages import Arguments
 from oaikit.sampling.types import Boolean, Choice, Integer, Number, String, Type
 
 # What a string must be to make sense, by the name of the field; types know its length alone.
@@ -41,6 +42,8 @@ def valid(kind: Type, name: str = "") -> Iterator[Any]:
             yield from (True, False)
         case String(low):
             yield WORDS.get(name, "x" * (low + 1))
+        case Arguments():
+            yield from ('{"x": 1}', {"x": 1})
         case Choice(options):
             yield from options
         case Array(item):
