@@ -236,7 +236,7 @@ def test_a_lock_on_the_key_file_stops_nobody_else(bare: Server) -> None:
             for each in (key, bare.token):
                 began = time.monotonic()
                 assert bare.request("GET", "oaikit/api/status", key=each).status == 200
-                assert time.monotonic() - began < 0.8
+                assert time.monotonic() - began < 3, "it waited for the lock, which gives up after 5 s"
         assert not waiting.done()
         other.execute("ROLLBACK")
         assert waiting.result().status == 201
