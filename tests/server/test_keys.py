@@ -227,6 +227,7 @@ def test_the_file_of_another_server_counts_at_once(bare: Server, tmp_path: Any) 
 def test_a_lock_on_the_key_file_stops_nobody_else(bare: Server) -> None:
     """The tests are another process than the server."""
     key = make(bare)["key"]
+    assert bare.request("GET", "oaikit/api/status", key=key).status == 200  # now the server has read the file
     other = sqlite3.connect(bare.folder / "data" / "oaikit" / "keys.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with ThreadPoolExecutor(1) as pool:
