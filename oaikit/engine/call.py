@@ -8,7 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from oaikit.errors import EngineCrashedError, EngineError, OAIKitError
+from oaikit.engine.lifecycle import crashed
+from oaikit.errors import EngineError, OAIKitError
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -45,11 +46,6 @@ def http_scope(method: str, path: str, query: bytes, headers: list[tuple[bytes, 
 
 # The start of the event with which vLLM ends a stream that failed.
 ERROR_EVENT = b'data: {"error"'
-
-
-def crashed(cause: str) -> EngineCrashedError:
-    """The error for clients of an engine that died."""
-    return EngineCrashedError(f"the engine crashed while it worked on this request: {cause}")
 
 
 def sse_error(error: OAIKitError) -> bytes:

@@ -149,6 +149,11 @@ def unavailable(status: EngineStatus) -> OAIKitError:
     return EngineStoppedError("no model is loaded")
 
 
+def crashed(cause: str) -> EngineCrashedError:
+    """The error for clients of an engine that died."""
+    return EngineCrashedError(f"the engine crashed while it worked on this request: {cause}")
+
+
 class Lifecycle:
     """The state machine. One owner calls `handle`; ``status`` may be read by anybody, because it is never mutated."""
 
@@ -256,8 +261,7 @@ class Lifecycle:
             return  # a load that fails ends by itself, with a better explanation
         self.status = replace(self.status, state=State.HUNG if hung else State.LOADING, error=cause)
         self._crash, self._stopping = cause, True
-        error = EngineCrashedError(f"the engine crashed while it worked on this request: {cause}")
-        yield Stop(self._run, error, kill=True)
+        yield Stop(self._run, crashed(cause), kill=True)
 
     def _ended(self, error: OAIKitError | None, now: float) -> Iterator[Effect]:
         stopped, crash = self._stopping, self._crash

@@ -42,7 +42,7 @@ class Credential:
         name: How the report calls it.
         headers: What is sent.
         query: What is appended to the path.
-        scopes: What the key may do; None if it is not one of oaikit's keys.
+        scopes: What the key may do; None for a credential that oaikit did not issue.
         user: Whether Jupyter knows its user by this.
         cookie: Whether by a cookie, which counts at the host that set it, and only there.
         xsrf: Whether the cookie comes with the XSRF token. Without it, it is enough to read only.

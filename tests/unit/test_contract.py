@@ -161,7 +161,7 @@ def test_the_table_names_what_the_adapter_imports() -> None:
 
 
 def test_the_table_names_what_the_adapter_reads() -> None:
-    """Of the variables that hold something of vLLM's, and of its namespace of arguments."""
+    """The attributes that are read from vLLM's objects and from its namespace of arguments."""
     names = {name.name for name in table.NAMES} | {name.modules[0] + "." + name.name for name in table.NAMES}
     unknown = []
     for node in ast.walk(ast.parse((ROOT / table.ADAPTER).read_text())):
