@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from oaikit.experiments.runner import WINDOW_PER_SEQUENCE
+from oaikit.experiments.run.runner import WINDOW_PER_SEQUENCE
 from tests.harness import SERVED, jupyter_server
 from tools import tiny_model
 

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from oaikit.engine.engine import Engine as Engine
     from oaikit.errors import OAIKitError as OAIKitError
     from oaikit.experiments.analysis.results import open_sweep as open_sweep
-    from oaikit.experiments.analysis.scoring import contains as contains
-    from oaikit.experiments.analysis.scoring import exact as exact
-    from oaikit.experiments.analysis.scoring import judge as judge
-    from oaikit.experiments.analysis.scoring import regex as regex
-    from oaikit.experiments.analysis.scoring import scorer as scorer
+    from oaikit.experiments.design.space import grid as grid
+    from oaikit.experiments.design.space import named as named
+    from oaikit.experiments.design.space import zip as zip
     from oaikit.experiments.oneoff import compare as compare
-    from oaikit.experiments.space import grid as grid
-    from oaikit.experiments.space import named as named
-    from oaikit.experiments.space import zip as zip
+    from oaikit.experiments.scoring.scorers import contains as contains
+    from oaikit.experiments.scoring.scorers import exact as exact
+    from oaikit.experiments.scoring.scorers import judge as judge
+    from oaikit.experiments.scoring.scorers import regex as regex
+    from oaikit.experiments.scoring.scorers import scorer as scorer
     from oaikit.experiments.sweep import Sweep as Sweep
     from oaikit.reply import Delta as Delta
     from oaikit.reply import Reply as Reply
@@ -51,17 +51,17 @@ _HOME = {
     "Usage": "oaikit.reply",
     "compare": "oaikit.experiments.oneoff",
     "connect": "oaikit.connection",
-    "contains": "oaikit.experiments.analysis.scoring",
-    "exact": "oaikit.experiments.analysis.scoring",
-    "grid": "oaikit.experiments.space",
-    "judge": "oaikit.experiments.analysis.scoring",
+    "contains": "oaikit.experiments.scoring.scorers",
+    "exact": "oaikit.experiments.scoring.scorers",
+    "grid": "oaikit.experiments.design.space",
+    "judge": "oaikit.experiments.scoring.scorers",
     "load_ipython_extension": "oaikit.magics",  # which ``%load_ext oaikit`` calls
-    "named": "oaikit.experiments.space",
+    "named": "oaikit.experiments.design.space",
     "open_sweep": "oaikit.experiments.analysis.results",
-    "regex": "oaikit.experiments.analysis.scoring",
-    "scorer": "oaikit.experiments.analysis.scoring",
+    "regex": "oaikit.experiments.scoring.scorers",
+    "scorer": "oaikit.experiments.scoring.scorers",
     "stream": "oaikit.widgets.stream_view",
-    "zip": "oaikit.experiments.space",
+    "zip": "oaikit.experiments.design.space",
 }
 
 __all__ = [

@@ -23,26 +23,33 @@ _FIGURES: Final[Mapping[str, tuple[str, Callable[[list[float]], float]]]] = {
 
 
 class _VLLMMetrics(CollectorRegistry):
-    """The families whose name begins with ``vllm:``."""
+    """The families of another registry whose name begins with ``vllm:``."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__()
+        self._registry = registry
 
     def collect(self) -> Iterator[Metric]:
-        return (family for family in REGISTRY.collect() if family.name.startswith("vllm:"))
+        return (family for family in self._registry.collect() if family.name.startswith("vllm:"))
 
 
 def exposition() -> bytes:
     """vLLM's metrics in Prometheus' text format; empty while no engine has run."""
-    return generate_latest(_VLLMMetrics())
+    return generate_latest(_VLLMMetrics(REGISTRY))
 
 
-def scheduler_figures() -> dict[str, float]:
+def scheduler_figures(registry: CollectorRegistry = REGISTRY) -> dict[str, float]:
     """The latest figures of vLLM's scheduler, over all data-parallel ranks.
+
+    Args:
+        registry: Where vLLM keeps its metrics: the process-wide one.
 
     Returns:
         ``running`` and ``waiting`` requests, the mean ``kv_cache_usage`` (0 to 1), and ``generated_tokens`` since the
         process began.
     """
     figures = {name: 0.0 for name, _ in _FIGURES.values()}
-    for family in _VLLMMetrics().collect():
+    for family in _VLLMMetrics(registry).collect():
         if family.name in _FIGURES:
             name, together = _FIGURES[family.name]
             samples = [sample.value for sample in family.samples if not sample.name.endswith("_created")]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from oaikit.backend import Backend
-    from oaikit.experiments.items import Item
+    from oaikit.experiments.design.items import Item
 
 
 class Accessor:
@@ -53,8 +53,8 @@ class Accessor:
             raise InvalidRequestError(
                 "a column has one answer per row; for several use ok.Sweep(n=…)", param="n"
             )
+        from oaikit.experiments.design.templates import fill
         from oaikit.experiments.sweep import Sweep
-        from oaikit.experiments.templates import fill
 
         items = self._items(prompt)
         texts = [fill(prompt, item.data) for item in items]
@@ -69,7 +69,7 @@ class Accessor:
         return made
 
     def _items(self, prompt: str) -> list[Item]:
-        from oaikit.experiments.items import Item, check_filled
+        from oaikit.experiments.design.items import Item, check_filled
 
         records: list[Mapping[Any, Any]] = self._df.to_dict("records")  # type: ignore[assignment]
         items = [

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from oaikit.errors import InvalidRequestError
 
 Source = Literal["identity", "result", "trace", "optional", "cells"]
 """Where a column comes from: which row it is, what was answered, how that came about, what only some answers have
 (all of `Results.df`), or what `Results.cells` counts."""
+Kind = Literal["binary", "bounded", "count", "real"]
+"""What values a score can have: 0 or 1; anything between two bounds; 0, 1, 2, …; any number."""
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+Bounds = tuple[float, float]
+UNIT: Final[Bounds] = (0.0, 1.0)
+"""The bounds of a bounded score that declares no others."""
 Metric = Literal["count", "real", "ratio"]
 """How a figure is averaged and compared: as a score of that kind, or as a ratio of sums."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from oaikit.backend import Backend
-from oaikit.experiments.space import Point
+from oaikit.experiments.design.space import Point
 from oaikit.experiments.sweep import Sweep
 
 if TYPE_CHECKING:

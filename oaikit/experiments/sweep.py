@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Self
 from oaikit.backend import Backend
 from oaikit.connection import connect
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments import rating
 from oaikit.experiments.analysis.results import Results
-from oaikit.experiments.analysis.scoring import check_columns, scorers
-from oaikit.experiments.cells import MODEL, Design, Mode
 from oaikit.experiments.columns import check_score_names
-from oaikit.experiments.execution import LOOP, Execution, Options, Prepared, prepare
-from oaikit.experiments.items import items_of
-from oaikit.experiments.live import EVERY_S, Live
-from oaikit.experiments.plan import Plan, plan_of
-from oaikit.experiments.space import Point, Space
-from oaikit.experiments.store import Store
+from oaikit.experiments.design.cells import MODEL, Design, Mode
+from oaikit.experiments.design.items import items_of
+from oaikit.experiments.design.space import Point, Space
+from oaikit.experiments.run import rating
+from oaikit.experiments.run.execution import LOOP, Execution, Options, Prepared, prepare
+from oaikit.experiments.run.live import EVERY_S, Live
+from oaikit.experiments.run.plan import Plan, plan_of
+from oaikit.experiments.scoring.scorers import check_columns, scorers
+from oaikit.experiments.store.database import Store
 from oaikit.sampling import CHAT, COMPLETIONS, parameters
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from oaikit._distribution import missing
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis import tables
-from oaikit.experiments.cells import Design
 from oaikit.experiments.columns import check_axis_name
-from oaikit.experiments.keys import digest
-from oaikit.experiments.space import Point, label_of
-from oaikit.experiments.store import Store
+from oaikit.experiments.design.cells import Design
+from oaikit.experiments.design.space import Point, label_of
+from oaikit.experiments.store.database import Store
+from oaikit.experiments.store.keys import digest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,10 @@ import oaikit as ok
 from oaikit.backend import Backend, Stream
 from oaikit.connection import Connection
 from oaikit.experiments.accessor import register
-from oaikit.experiments.analysis.scoring import contains, judge, regex
+from oaikit.experiments.design.space import grid, named
 from oaikit.experiments.oneoff import compare
-from oaikit.experiments.space import grid, named
-from oaikit.experiments.store import Store
+from oaikit.experiments.scoring.scorers import contains, judge, regex
+from oaikit.experiments.store.database import Store
 from oaikit.experiments.sweep import Sweep
 from oaikit.sampling import Endpoint
 from tests.harness import SERVED, Server, kernel, printed
@@ -256,9 +256,9 @@ def test_tuning_finds_the_optimum_and_asks_no_cell_twice(llm: Connection, tmp_pa
 
 
 IN_A_KERNEL = """
-from oaikit.experiments.store import Store
+from oaikit.experiments.store.database import Store
 from oaikit.experiments.sweep import Sweep
-from oaikit.experiments.space import grid
+from oaikit.experiments.design.space import grid
 sweep = Sweep(space=grid(temperature=[0.5, 1]), prompts=[f"Say {n} & <b>" for n in range(40)], n=2, max_tokens=24)
 sweep.run()
 print(len(sweep.df))

@@ -32,10 +32,10 @@ from oaikit.errors import (
     StorageError,
 )
 from oaikit.experiments.analysis.results import open_sweep
-from oaikit.experiments.analysis.scoring import judge
-from oaikit.experiments.runner import CRASHES
-from oaikit.experiments.space import grid
-from oaikit.experiments.store import Store
+from oaikit.experiments.design.space import grid
+from oaikit.experiments.run.runner import CRASHES
+from oaikit.experiments.scoring.scorers import judge
+from oaikit.experiments.store.database import Store
 from oaikit.experiments.sweep import Sweep
 from oaikit.experiments.tune import Tuning
 from tests.harness import Server, wait_until

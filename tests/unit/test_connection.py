@@ -24,7 +24,7 @@ from oaikit.errors import (
     OAIKitError,
     ServerNotFoundError,
 )
-from oaikit.experiments.targets import target_of
+from oaikit.experiments.run.targets import target_of
 
 # str.splitlines cuts at the three in the middle; in JSON they may stand unescaped.
 SEPARATED = "one\u2028two\u2029three\u0085four"

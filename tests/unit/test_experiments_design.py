@@ -12,16 +12,16 @@ import pytest
 import oaikit as ok
 from oaikit.errors import InvalidRequestError, StorageError
 from oaikit.experiments.analysis.results import open_sweep
-from oaikit.experiments.analysis.scoring import exact
-from oaikit.experiments.cells import Design, Questions, prefix_order, questions
-from oaikit.experiments.execution import keep
-from oaikit.experiments.items import Item, items_of
-from oaikit.experiments.plan import plan_of
-from oaikit.experiments.space import grid, named
-from oaikit.experiments.store import Result, Store
+from oaikit.experiments.design.cells import Design, Questions, prefix_order, questions
+from oaikit.experiments.design.items import Item, items_of
+from oaikit.experiments.design.space import grid, named
+from oaikit.experiments.design.templates import fields_of, fill
+from oaikit.experiments.run.execution import keep
+from oaikit.experiments.run.plan import plan_of
+from oaikit.experiments.run.targets import Facts
+from oaikit.experiments.scoring.scorers import exact
+from oaikit.experiments.store.database import Result, Store
 from oaikit.experiments.sweep import Sweep
-from oaikit.experiments.targets import Facts
-from oaikit.experiments.templates import fields_of, fill
 from oaikit.sampling import CHAT, COMPLETIONS
 
 LLM = ok.connect("http://localhost:1/v1", model="m")  # nobody is there, and nobody is asked

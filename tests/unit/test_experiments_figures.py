@@ -11,18 +11,18 @@ import pytest
 
 import oaikit as ok
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments import rating
 from oaikit.experiments.analysis.results import Results
-from oaikit.experiments.analysis.scoring import exact, scorer, scorers
 from oaikit.experiments.analysis.statistics import mean_of
-from oaikit.experiments.cells import Design
 from oaikit.experiments.columns import check_axis_name, check_score_names
-from oaikit.experiments.execution import Prepared, keep
-from oaikit.experiments.identity import model_identity
-from oaikit.experiments.items import items_of
-from oaikit.experiments.space import grid
-from oaikit.experiments.store import Result, Store
-from oaikit.experiments.targets import Facts
+from oaikit.experiments.design.cells import Design
+from oaikit.experiments.design.identity import model_identity
+from oaikit.experiments.design.items import items_of
+from oaikit.experiments.design.space import grid
+from oaikit.experiments.run import rating
+from oaikit.experiments.run.execution import Prepared, keep
+from oaikit.experiments.run.targets import Facts
+from oaikit.experiments.scoring.scorers import exact, scorer, scorers
+from oaikit.experiments.store.database import Result, Store
 from oaikit.experiments.tune import Outcome, outcomes
 from oaikit.sampling import CHAT
 

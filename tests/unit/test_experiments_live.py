@@ -10,9 +10,9 @@ from typing import cast
 
 import pytest
 
-from oaikit.experiments.execution import Prepared
-from oaikit.experiments.live import CellCount, TerminalView, summary, table
-from oaikit.experiments.runner import Progress
+from oaikit.experiments.run.execution import Prepared
+from oaikit.experiments.run.live import CellCount, TerminalView, summary, table
+from oaikit.experiments.run.runner import Progress
 
 
 def test_a_line_says_how_far_it_is_and_what_it_waits_for() -> None:

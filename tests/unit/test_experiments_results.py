@@ -18,19 +18,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments import rating
 from oaikit.experiments.analysis import tables
+from oaikit.experiments.analysis.display import Diff, marked
 from oaikit.experiments.analysis.results import Results, open_sweep
-from oaikit.experiments.analysis.scoring import Scorer, exact, scorers
-from oaikit.experiments.analysis.scoring import scorer as function
 from oaikit.experiments.analysis.statistics import compare, mean_of
-from oaikit.experiments.cells import Design
-from oaikit.experiments.display import Diff, marked
-from oaikit.experiments.execution import Prepared, keep
-from oaikit.experiments.items import items_of
-from oaikit.experiments.space import grid, named
-from oaikit.experiments.store import Result, Store
-from oaikit.experiments.targets import Facts
+from oaikit.experiments.design.cells import Design
+from oaikit.experiments.design.items import items_of
+from oaikit.experiments.design.space import grid, named
+from oaikit.experiments.run import rating
+from oaikit.experiments.run.execution import Prepared, keep
+from oaikit.experiments.run.targets import Facts
+from oaikit.experiments.scoring.scorers import Scorer, exact, scorers
+from oaikit.experiments.scoring.scorers import scorer as function
+from oaikit.experiments.store.database import Result, Store
 from oaikit.sampling import CHAT
 
 FACTS = Facts("m", {"model": "m"}, {"url": "http://host"}, vllm=True, max_num_seqs=None)

@@ -9,7 +9,7 @@ import pytest
 
 import oaikit as ok
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.analysis.scoring import (
+from oaikit.experiments.scoring.scorers import (
     Scorer,
     check_columns,
     contains,
@@ -18,7 +18,7 @@ from oaikit.experiments.analysis.scoring import (
     regex,
     scorers,
 )
-from oaikit.experiments.analysis.scoring import scorer as function
+from oaikit.experiments.scoring.scorers import scorer as function
 
 
 def said(scorer: Scorer, text: str, **columns: Any) -> float | None:

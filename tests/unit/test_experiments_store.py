@@ -16,8 +16,8 @@ import pytest
 
 from oaikit.errors import InvalidRequestError, StorageError
 from oaikit.experiments.analysis.results import open_sweep
-from oaikit.experiments.keys import digest
-from oaikit.experiments.store import Asked, Result, Store
+from oaikit.experiments.store.database import Asked, Result, Store
+from oaikit.experiments.store.keys import digest
 
 SPEC: dict[str, Any] = {"cells": [{}], "items": [{"id": 0, "data": {}}]}
 
@@ -82,7 +82,7 @@ def test_what_earlier_runs_made_is_the_rate() -> None:
 
 WRITER = """
 import sys
-from oaikit.experiments.store import Asked, Result, Store
+from oaikit.experiments.store.database import Asked, Result, Store
 store = Store(sys.argv[1])
 store.save_sweep("s", {}, [Asked(0, 0, "a", 10**6)], {})
 store.begin_run("r", "s", {})

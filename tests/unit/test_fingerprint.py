@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oaikit.experiments.analysis.fingerprint import fingerprint
+from oaikit.experiments.scoring.fingerprint import fingerprint
 
 
 def closing(over: Any) -> Any:
@@ -102,7 +102,7 @@ def test_what_holds_itself_has_a_name() -> None:
 
 def test_another_process_gives_the_same_name() -> None:
     code = (
-        "from oaikit.experiments.analysis.fingerprint import fingerprint\n"
+        "from oaikit.experiments.scoring.fingerprint import fingerprint\n"
         "def f(text, at={'x', 'y', 'z'}): return text in {'a', 'b', 'c'}\n"
         "print(fingerprint(f))"
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from oaikit.experiments.http1 import Connections, Whole
+from oaikit.experiments.run.http1 import Connections, Whole
 
 PLAIN = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"a": 1}'
 CHUNKED = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n5\r\n": 1}\r\n0\r\n\r\n'

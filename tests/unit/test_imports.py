@@ -77,6 +77,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oaikit.demo": set(),
     "oaikit_server": {*BASE, "oaikit.demo", "oaikit.engine"},
 }
+# The same for the rooms of oaikit.experiments.
+EXPERIMENTS = "oaikit.experiments"
+ROOM_MAY_IMPORT: dict[str, set[str]] = {
+    "columns": set(),
+    "store": {"columns"},
+    "design": {"columns", "store"},
+    "scoring": {"columns", "design", "store"},
+    "run": {"columns", "design", "scoring", "store"},
+    "analysis": {"columns", "design", "scoring", "store"},
+    "sweep": {"analysis", "columns", "design", "run", "scoring", "store", "tune"},
+    "tune": {"analysis", "columns", "design", "run", "scoring", "store", "sweep"},
+    "oneoff": {"design", "sweep"},
+    "accessor": {"design", "sweep"},
+}
 ONLY_VLLM_IMPORTER = "oaikit.engine._vllm"
 ONLY_ENVIRONMENT_READER = "oaikit.settings"
 
@@ -162,6 +176,18 @@ def test_module_imports_only_what_the_table_allows(module: str) -> None:
     assert unit_of(module) in MAY_IMPORT, "a new unit: say in the design and in this table what it may import"
     path = MODULES[module]
     assert violations(path.read_text(), module, is_package=path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith(f"{EXPERIMENTS}.")])
+def test_rooms_of_the_experiments_import_only_what_their_table_allows(module: str) -> None:
+    path = MODULES[module]
+    room = module.split(".")[2]
+    taken = {
+        name.split(".")[2]
+        for _, name in imported(ast.parse(path.read_text()), module, is_package=path.name == "__init__.py")
+        if name.startswith(f"{EXPERIMENTS}.")
+    }
+    assert taken - {room} <= ROOM_MAY_IMPORT[room]
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {ONLY_ENVIRONMENT_READER}))

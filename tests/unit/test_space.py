@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.space import Named, Space, grid, label_of, named, value_of, zip
+from oaikit.experiments.design.space import Named, Space, grid, label_of, named, value_of, zip
 
 
 def points(space: Space) -> list[dict[str, object]]:

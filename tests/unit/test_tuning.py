@@ -13,8 +13,8 @@ import pytest
 from oaikit.connection import Connection
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.columns import UNITS
-from oaikit.experiments.items import items_of
-from oaikit.experiments.space import named
+from oaikit.experiments.design.items import items_of
+from oaikit.experiments.design.space import named
 from oaikit.experiments.sweep import Sweep
 from oaikit.reply import Choice, Reply, Token, Usage
 from oaikit.sampling import CHAT, COMPLETIONS, Endpoint, Limits
@@ -436,10 +436,10 @@ def test_the_table_is_a_frame_like_a_sweeps() -> None:
 
 def test_the_columns_and_dtypes_are_those_of_a_sweep(nowhere: Connection, tmp_path: Any) -> None:
     from oaikit.experiments.analysis.results import Results
-    from oaikit.experiments.execution import keep
-    from oaikit.experiments.store import Result as Row
-    from oaikit.experiments.store import Store
-    from oaikit.experiments.targets import Facts
+    from oaikit.experiments.run.execution import keep
+    from oaikit.experiments.run.targets import Facts
+    from oaikit.experiments.store.database import Result as Row
+    from oaikit.experiments.store.database import Store
 
     store = Store(None)
     sweep = Sweep(nowhere, [COLD], prompt="Hi {who}", data=[{"who": "Ada"}], store=store)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.analysis.matching import LETTER, UNSPACED
+from oaikit.experiments.scoring.matching import LETTER, UNSPACED
 
 LONGEST = 4
 """BLEU compares n-grams of one to so many words."""

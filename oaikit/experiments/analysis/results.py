@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from oaikit._files import replacing, write_text
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments import display
-from oaikit.experiments.analysis import tables
+from oaikit.experiments.analysis import display, tables
 from oaikit.experiments.analysis.diversity import diversity
 from oaikit.experiments.analysis.statistics import Comparison
 from oaikit.experiments.analysis.summary import difference, group_codes
-from oaikit.experiments.store import Store
+from oaikit.experiments.store.database import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -248,7 +247,7 @@ class Results:
             InvalidRequestError: another name.
             SettingError: MLflow is not installed.
         """
-        from oaikit.experiments.logger import log_to_mlflow
+        from oaikit.experiments.analysis.logger import log_to_mlflow
 
         if to != "mlflow":
             raise InvalidRequestError(f"results can be logged to 'mlflow', not to {to!r}", param="to")

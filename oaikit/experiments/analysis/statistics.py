@@ -23,25 +23,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis.dirichlet import probability_below, quantile
+from oaikit.experiments.columns import KINDS, UNIT, Bounds, Kind
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.intp]
-
-Kind = Literal["binary", "bounded", "count", "real"]
-"""What values a score can have: 0 or 1; anything between two bounds; 0, 1, 2, …; any number."""
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-Bounds = tuple[float, float]
-UNIT: Final[Bounds] = (0.0, 1.0)
-"""The bounds of a bounded score that declares no others."""
 
 CONFIDENCE: Final = 0.95
 _TAIL: Final = (1 - CONFIDENCE) / 2

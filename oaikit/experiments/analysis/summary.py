@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from oaikit.experiments.analysis.statistics import (
-    UNIT,
-    Bounds,
     Comparison,
-    Kind,
     Means,
     compare_means,
     means_of,
     ratios_of,
 )
-from oaikit.experiments.columns import METRICS, limits_of
+from oaikit.experiments.columns import METRICS, UNIT, Bounds, Kind, limits_of
 
 if TYPE_CHECKING:
     import pandas as pd

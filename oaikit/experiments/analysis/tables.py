@@ -9,13 +9,22 @@ import numpy as np
 
 from oaikit._distribution import missing
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.analysis.statistics import UNIT
 from oaikit.experiments.analysis.summary import codes_of, rate_parts, summary
-from oaikit.experiments.cells import shown_prompt
-from oaikit.experiments.columns import ALIASES, BY_NAME, METRICS, OPTIONAL, RESERVED, RESULT, limits_of, units
-from oaikit.experiments.rating import Contexts
-from oaikit.experiments.space import label_of
-from oaikit.experiments.store import RESULT_FIELDS, Store
+from oaikit.experiments.columns import (
+    ALIASES,
+    BY_NAME,
+    METRICS,
+    OPTIONAL,
+    RESERVED,
+    RESULT,
+    UNIT,
+    limits_of,
+    units,
+)
+from oaikit.experiments.design.cells import shown_prompt
+from oaikit.experiments.design.space import label_of
+from oaikit.experiments.scoring.contexts import Contexts
+from oaikit.experiments.store.database import RESULT_FIELDS, Store
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from html import escape
 from typing import Any
 
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.cells import TEMPLATE
-from oaikit.experiments.space import Named
+from oaikit.experiments.design.cells import TEMPLATE
+from oaikit.experiments.design.space import Named
 from oaikit.sampling import CHAT, COMPLETIONS
 from oaikit.transcript import answer_html
 from oaikit.transcript import numbers as numbers_line

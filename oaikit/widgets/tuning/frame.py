@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from oaikit.experiments.analysis import tables
-from oaikit.experiments.cells import TEMPLATE, shown_prompt
 from oaikit.experiments.columns import UNITS
+from oaikit.experiments.design.cells import TEMPLATE, shown_prompt
 from oaikit.reply import mean_logprob
 from oaikit.widgets.tuning.answer import Result, tokens
 from oaikit.widgets.tuning.parameters import SEED

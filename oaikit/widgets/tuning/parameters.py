@@ -9,10 +9,10 @@ from functools import cache
 from typing import Any, Final
 
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.cells import SYSTEM, TEMPLATE
 from oaikit.experiments.columns import RESERVED
-from oaikit.experiments.keys import plain
-from oaikit.experiments.space import value_of
+from oaikit.experiments.design.cells import SYSTEM, TEMPLATE
+from oaikit.experiments.design.space import value_of
+from oaikit.experiments.store.keys import plain
 from oaikit.sampling import (
     CHAT,
     Endpoint,

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from oaikit.backend import Backend
 from oaikit.errors import InvalidRequestError, OAIKitError
-from oaikit.experiments.provenance import provenance
+from oaikit.experiments.run.provenance import provenance
 from oaikit.sampling import Limits
 from oaikit.widgets.document import LiveDocument
 from oaikit.widgets.engine_status import status_of

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.cells import Design
 from oaikit.experiments.columns import RESERVED
-from oaikit.experiments.items import Item
-from oaikit.experiments.keys import digest
-from oaikit.experiments.templates import fields_of
+from oaikit.experiments.design.cells import Design
+from oaikit.experiments.design.items import Item
+from oaikit.experiments.design.templates import fields_of
+from oaikit.experiments.store.keys import digest
 from oaikit.sampling import COMPLETIONS, Endpoint, Limits
 from oaikit.widgets.tuning.parameters import as_json, check_name, check_row
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from oaikit.backend import Backend
 from oaikit.connection import connect
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.items import items_of
+from oaikit.experiments.design.items import items_of
 from oaikit.sampling import CHAT, COMPLETIONS
 from oaikit.widgets.live import LOOP
 from oaikit.widgets.tuning.answer import Result

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from oaikit.experiments.execution import LOOP, Execution, Prepared
-from oaikit.experiments.runner import Progress
-from oaikit.experiments.store import Result
+from oaikit.experiments.run.execution import LOOP, Execution, Prepared
+from oaikit.experiments.run.runner import Progress
+from oaikit.experiments.store.database import Result
 from oaikit.progress import in_kernel
 
 EVERY_S: Final = 0.25

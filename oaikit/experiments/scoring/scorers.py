@@ -12,13 +12,12 @@ from typing import Any
 
 from oaikit.backend import Backend
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.analysis.fingerprint import fingerprint
-from oaikit.experiments.analysis.matching import any_of, equals, holds
-from oaikit.experiments.analysis.statistics import KINDS, UNIT, Bounds, Kind
-from oaikit.experiments.columns import RESULT, check_score_names
-from oaikit.experiments.identity import judge_identity
-from oaikit.experiments.keys import digest
-from oaikit.experiments.templates import fields_of, fill
+from oaikit.experiments.columns import KINDS, RESULT, UNIT, Bounds, Kind, check_score_names
+from oaikit.experiments.design.identity import judge_identity
+from oaikit.experiments.design.templates import fields_of, fill
+from oaikit.experiments.scoring.fingerprint import fingerprint
+from oaikit.experiments.scoring.matching import any_of, equals, holds
+from oaikit.experiments.store.keys import digest
 
 Row = Mapping[str, Any]
 """What a scorer sees: the result's own columns, the axes' values and the item's data."""

@@ -24,15 +24,15 @@ from oaikit.errors import (
     ServerNotFoundError,
     from_body,
 )
-from oaikit.experiments.identity import model_identity
-from oaikit.experiments.keys import digest
+from oaikit.experiments.design.identity import model_identity
+from oaikit.experiments.store.keys import digest
 from oaikit.reply import Choice, Reply
 from oaikit.sampling import Endpoint
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from oaikit.experiments.http1 import Connections
+    from oaikit.experiments.run.http1 import Connections
 
 _CONNECT_S: Final = 10.0
 _EVENTS: Final = "text/event-stream"
@@ -195,7 +195,7 @@ class _HTTPTarget(Target):
             try:
                 import aiohttp
 
-                from oaikit.experiments.http1 import Connections
+                from oaikit.experiments.run.http1 import Connections
             except ImportError as exc:
                 raise missing("a sweep needs aiohttp", "experiments") from exc
             headers = {"Authorization": self._llm.authorization, "User-Agent": "oaikit"}

@@ -6,9 +6,9 @@ import html
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from oaikit.experiments.execution import Prepared
-from oaikit.experiments.keys import canonical
-from oaikit.experiments.store import Store
+from oaikit.experiments.run.execution import Prepared
+from oaikit.experiments.store.database import Store
+from oaikit.experiments.store.keys import canonical
 
 _CHARACTERS_A_TOKEN = 4.0  # English, roughly: https://platform.openai.com/tokenizer
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from oaikit.experiments.analysis.scoring import EVERYTHING, AnyScorer, Row, Scorer
-from oaikit.experiments.cells import shown_prompt
-from oaikit.experiments.keys import digest
-from oaikit.experiments.store import RESULT_FIELDS, Score, Store
+from oaikit.experiments.design.cells import shown_prompt
+from oaikit.experiments.scoring.contexts import Contexts
+from oaikit.experiments.scoring.scorers import AnyScorer, Row, Scorer
+from oaikit.experiments.store.database import RESULT_FIELDS, Score, Store
 
 Key = tuple[str, int, str]
 """Request, replicate, and what else a scorer read: a score's key beside the scorer."""
@@ -32,36 +32,6 @@ class Failures:
         return (
             f"the score {self.scorer!r} failed on {self.rows} rows, which have none; the first: {self.first}"
         )
-
-
-@dataclass(frozen=True)
-class Contexts:
-    """What scorers read beside the result: the axes' values and the items' data."""
-
-    spec: Mapping[str, Any]
-    known: dict[tuple[tuple[str, ...], int, int], str] = field(default_factory=dict)
-
-    def given(self, cell: int, item: int) -> dict[str, Any]:
-        """Parameters, axes and data of a cell and an item."""
-        row = self.spec["items"][item]
-        return {
-            **self.spec["fixed"],
-            **row["data"],
-            **self.spec["cells"][cell],
-            "item": row["id"],
-            "cell": cell,
-        }
-
-    def key(self, reads: Sequence[str], cell: int, item: int) -> str:
-        """A name for what of them a scorer reads."""
-        place = (tuple(reads), cell, item)
-        if place not in self.known:
-            given = self.given(cell, item)
-            names = [*given] if EVERYTHING in reads else reads
-            # The result's own columns are those of the request and the replicate, which are in the key already.
-            read = {name: given[name] for name in names if name in given}
-            self.known[place] = digest(read) if read else ""
-        return self.known[place]
 
 
 def unscored(

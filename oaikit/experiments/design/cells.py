@@ -10,11 +10,11 @@ from typing import Any, Final, Literal
 
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.columns import check_axis_name
-from oaikit.experiments.items import Item, check_filled, check_prompts
-from oaikit.experiments.keys import canonical, digest, digest_of, number_of
-from oaikit.experiments.space import Point, Space, label_of, value_of
-from oaikit.experiments.store import Asked
-from oaikit.experiments.templates import fields_of, fill
+from oaikit.experiments.design.items import Item, check_filled, check_prompts
+from oaikit.experiments.design.space import Point, Space, label_of, value_of
+from oaikit.experiments.design.templates import fields_of, fill
+from oaikit.experiments.store.database import Asked
+from oaikit.experiments.store.keys import canonical, digest, digest_of, number_of
 from oaikit.sampling import CHAT, COMPLETIONS, GREEDY_BELOW, PARAMETERS, Endpoint, parameters, validate
 
 Mode = Literal["throughput", "latency"]

@@ -20,7 +20,7 @@ from oaikit.errors import (
     PermissionDeniedError,
     ServerNotFoundError,
 )
-from oaikit.experiments.targets import Answer, Target
+from oaikit.experiments.run.targets import Answer, Target
 from oaikit.sampling import Endpoint
 
 WINDOW_PER_SEQUENCE: Final = 2

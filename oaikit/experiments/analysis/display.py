@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from oaikit.experiments.analysis.summary import summary_table
+from oaikit.experiments.analysis.worddiff import differences
 from oaikit.experiments.columns import limits_of
-from oaikit.experiments.worddiff import differences
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from oaikit._sqlite import Database, Schema
 from oaikit.errors import InvalidRequestError, StorageError
-from oaikit.experiments.keys import plain
+from oaikit.experiments.store.keys import plain
 
 _TABLES: Final = """
 CREATE TABLE runs (run TEXT PRIMARY KEY, sweep TEXT, began REAL, ended REAL, provenance TEXT);

@@ -16,9 +16,7 @@ from typing import Any, Final
 from oaikit._loop import LoopThread
 from oaikit.backend import Backend
 from oaikit.errors import OAIKitError
-from oaikit.experiments import runner
-from oaikit.experiments.analysis.scoring import AnyScorer, Judge
-from oaikit.experiments.cells import (
+from oaikit.experiments.design.cells import (
     MODEL,
     MOST_AT_ONCE,
     Design,
@@ -28,13 +26,15 @@ from oaikit.experiments.cells import (
     prefix_order,
     questions,
 )
-from oaikit.experiments.keys import digest, plain
-from oaikit.experiments.provenance import provenance
-from oaikit.experiments.rating import unscored
-from oaikit.experiments.runner import Job, Progress
-from oaikit.experiments.space import label_of
-from oaikit.experiments.store import Result, Store
-from oaikit.experiments.targets import Answer, Facts, Target, only_vllm, target_of
+from oaikit.experiments.design.space import label_of
+from oaikit.experiments.run import runner
+from oaikit.experiments.run.provenance import provenance
+from oaikit.experiments.run.rating import unscored
+from oaikit.experiments.run.runner import Job, Progress
+from oaikit.experiments.run.targets import Answer, Facts, Target, only_vllm, target_of
+from oaikit.experiments.scoring.scorers import AnyScorer, Judge
+from oaikit.experiments.store.database import Result, Store
+from oaikit.experiments.store.keys import digest, plain
 from oaikit.reply import mean_logprob
 from oaikit.sampling import CHAT
 

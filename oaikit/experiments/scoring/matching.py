@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from oaikit.experiments.keys import canonical
+from oaikit.experiments.store.keys import canonical
 
 # Scripts that put no spaces between words, or write particles onto them: Thai to Tibetan, Myanmar, Hangul letters,
 # Khmer, kana, Han, Hangul syllables, and Han beyond the basic plane. Nothing there ends a word.

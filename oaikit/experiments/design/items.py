@@ -9,7 +9,7 @@ from typing import Any
 
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.columns import RESERVED
-from oaikit.experiments.templates import fields_of
+from oaikit.experiments.design.templates import fields_of
 from oaikit.sampling import CHAT, Endpoint, check_contents, validate
 
 

@@ -1,0 +1,1 @@
+"""Asking: targets, workers, progress and the scoring of answers as they arrive."""

@@ -1,0 +1,1 @@
+"""Scorers: functions, matchers and judges, and what identifies each."""
