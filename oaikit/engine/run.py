@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import tempfile
@@ -263,12 +264,26 @@ def import_adapter() -> ModuleType:
         EngineFailedError: It is not installed, or does not work here.
     """
     with ThreadEnvironment():  # the import alone sets half a dozen variables
+        _keep_root_logger()
         try:
             from oaikit.engine import _vllm
         except Exception as exc:  # a broken installation raises whatever its libraries raise
             raise EngineFailedError(explain_import_failure(exc)) from exc
     _child.end_without_collecting()
     return _vllm
+
+
+def _keep_root_logger() -> None:
+    """Undo what a dependency of vLLM's SageMaker routes does when it is first imported.
+
+    It sets the level of the root logger and of its handlers to ERROR, and both belong to the host program.
+    """
+    parts: list[logging.Logger | logging.Handler] = [logging.root, *logging.root.handlers]
+    levels = [part.level for part in parts]
+    with suppress(ImportError):  # not every release has it
+        importlib.import_module("model_hosting_container_standards.logging_config")
+    for part, level in zip(parts, levels, strict=True):
+        part.setLevel(level)
 
 
 def _described(exc: Exception) -> str:

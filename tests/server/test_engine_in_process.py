@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import json
+import logging
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -27,9 +28,10 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 @pytest.fixture(scope="module")
 def llm(model: Path) -> Iterator[ok.Engine]:
-    before = dict(os.environ)
+    before, level = dict(os.environ), logging.root.level
     with ok.Engine(str(model), max_model_len=1024, served_model_name="here") as engine:
         assert {name for name in os.environ if os.environ.get(name) != before.get(name)} == set()
+        assert logging.root.level == level
         yield engine
         # Only this process's own: the shared server has an engine too.
         cores = [p for p in psutil.Process().children() if "EngineCore" in " ".join(p.cmdline())]
