@@ -293,7 +293,7 @@ class Connection(Backend):
         try:
             answer = await request
         except OpenAIError as exc:
-            raise translated(exc, self.url) from exc
+            raise translated(exc, self.url) from None  # the sentence has all that the client knows
         if not isinstance(answer, dict):
             raise from_body(200, answer)
         return answer
@@ -348,7 +348,7 @@ class Connection(Backend):
                 async for event in parse_answer(response.status_code, content_type, response.iter_bytes()):
                     yield event
         except OpenAIError as exc:
-            raise translated(exc, self.url) from exc
+            raise translated(exc, self.url) from None  # the sentence has all that the client knows
         except OAIKitError:
             raise
         except Exception as exc:  # of the HTTP library that this release of openai uses
