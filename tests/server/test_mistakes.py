@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.harness import SERVED, Server
 from tools.mistakes import MISTAKES, MOST_LINES, TARGET, notebook, row
 
 
-def test_a_mistake_shows_the_error_that_the_page_names(server: Server, tmp_path: Path) -> None:
+def test_a_mistake_shows_the_error_that_the_page_names(server: Server) -> None:
     page = TARGET.read_text()
-    with notebook(tmp_path, server.v1, server.token, SERVED) as cells:
+    with notebook(server.folder, server.v1, server.token, SERVED) as cells:
         for mistake in MISTAKES:
             if mistake.needs_server:
                 shown = cells.shown_for(mistake.code)
@@ -23,8 +21,8 @@ def test_a_mistake_shows_the_error_that_the_page_names(server: Server, tmp_path:
 
 
 @pytest.mark.parametrize("code", ['llm.chat("Hi", temperature=3)'])
-def test_a_refused_request_is_three_lines(server: Server, tmp_path: Path, code: str) -> None:
-    with notebook(tmp_path, server.v1, server.token, SERVED) as cells:
+def test_a_refused_request_is_three_lines(server: Server, code: str) -> None:
+    with notebook(server.folder, server.v1, server.token, SERVED) as cells:
         first, place, hint = cells.shown_for(code).splitlines()
     assert first == "InvalidRequestError: `temperature` must be a number from 0 to 2, not 3"
     assert place.endswith(f"line 1: {code}")
