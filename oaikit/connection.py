@@ -155,6 +155,10 @@ class Connection(Backend):
         return self.url.endswith(_SUFFIX)
 
     @property
+    def is_vllm(self) -> bool:
+        return self.is_oaikit
+
+    @property
     def authorization(self) -> str:
         """The value of the ``Authorization`` header of each request."""
         return self._basic or f"Bearer {self._api_key}"
