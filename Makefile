@@ -32,7 +32,7 @@ CONFIG := server_ext/jupyter-config/server-config/oaikit_server.json
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench bench-widget soak statistics demo-model demo-model-eval showcase lint contract format clean
+.PHONY: help lab test test-ipykernels frontend frontend-test chromium bench bench-widget soak statistics mistakes demo-model demo-model-eval showcase lint contract format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-widget: $(STAMP) chromium ## measure what the chat costs the browser, and 
 
 statistics: $(STAMP) ## simulate how often intervals cover the truth, and write the table of docs/statistics.md (ARGS=--quick)
 	$(BIN)/python -m tools.statistics_table $(ARGS)
+
+mistakes: $(STAMP) ## make the mistakes of docs/errors.md in a kernel, and write down what is shown
+	$(BIN)/python -m tools.mistakes
 
 demo-model: $(STAMP) ## train the built-in model anew (about four hours on 2 cores; goes on where it was cut off)
 	$(BIN)/python -m tools.demo_model.train $(ARGS)

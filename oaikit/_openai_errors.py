@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from typing import Any, Final
 
 from oaikit._url import redirected
@@ -24,8 +26,27 @@ def translated(exc: Exception, url: str) -> OAIKitError:
         # The class is of the HTTP library that this release of openai uses.
         if type(exc.__cause__).__name__ == "TooManyRedirects":
             return ServerNotFoundError(f"{url} redirects in a circle; connect to the server's own URL")
-        return ServerNotFoundError(f"{url} does not answer; is the server running?")
+        return ServerNotFoundError(f"{url} does not answer{_reason(exc)}")
     return OAIKitError(str(exc))
+
+
+def _reason(exc: BaseException) -> str:
+    """What kept a connection from being made, as the end of a sentence about the server.
+
+    The operating system's error is at the end of the chain; the HTTP libraries only say that all attempts failed.
+    """
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return ": there is no host of that name; is the URL right?"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f": its certificate was not accepted ({cause.verify_message})"
+        if isinstance(cause, ssl.SSLError):
+            return ": it does not speak TLS; is the URL's scheme http?"
+        if isinstance(cause, ConnectionRefusedError):
+            return ": nothing listens at that port; is the server running?"
+        cause = cause.__cause__ or cause.__context__
+    return "; is the server running?"
 
 
 def check_redirects(response: Any, url: str) -> None:

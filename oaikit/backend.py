@@ -42,6 +42,11 @@ class Backend(ABC):
     def model(self) -> str:
         """The model that is asked unless a call names another."""
 
+    @property
+    def is_vllm(self) -> bool:
+        """Whether it is known to be vLLM, which takes more parameters than other servers."""
+        return True
+
     @abstractmethod
     def request(self, endpoint: Endpoint, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
         """Send a request. All other calls are built on this one, which each kind of backend supplies.
@@ -96,8 +101,10 @@ def prepared(body: Mapping[str, Any]) -> dict[str, Any]:
         InvalidRequestError: A value has no form in JSON.
     """
     sent = plain(body)
-    if "stream" not in sent and not any(sent.get(name) for name in _NOT_STREAMED):
-        sent |= {"stream": True, "stream_options": {"include_usage": True}}
+    if "stream" not in sent:
+        options = sent.pop("stream_options", None) or {}
+        if not any(sent.get(name) for name in _NOT_STREAMED):
+            sent |= {"stream": True, "stream_options": {"include_usage": True, **options}}
     return sent
 
 

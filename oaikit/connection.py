@@ -155,6 +155,10 @@ class Connection(Backend):
         return self.url.endswith(_SUFFIX)
 
     @property
+    def is_vllm(self) -> bool:
+        return self.is_oaikit
+
+    @property
     def authorization(self) -> str:
         """The value of the ``Authorization`` header of each request."""
         return self._basic or f"Bearer {self._api_key}"
@@ -293,7 +297,7 @@ class Connection(Backend):
         try:
             answer = await request
         except OpenAIError as exc:
-            raise translated(exc, self.url) from exc
+            raise translated(exc, self.url) from None  # the sentence has all that the client knows
         if not isinstance(answer, dict):
             raise from_body(200, answer)
         return answer
@@ -348,7 +352,7 @@ class Connection(Backend):
                 async for event in parse_answer(response.status_code, content_type, response.iter_bytes()):
                     yield event
         except OpenAIError as exc:
-            raise translated(exc, self.url) from exc
+            raise translated(exc, self.url) from None  # the sentence has all that the client knows
         except OAIKitError:
             raise
         except Exception as exc:  # of the HTTP library that this release of openai uses

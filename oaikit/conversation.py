@@ -298,7 +298,9 @@ class Conversation:
         """
         try:
             data = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
-        except (OSError, ValueError) as exc:
+        except OSError as exc:
+            raise ConversationError(f"{path} can't be read: {exc.strerror or exc}") from exc
+        except ValueError as exc:
             raise ConversationError(f"{path} can't be read: {exc}") from exc
         return cls.from_json(data)
 

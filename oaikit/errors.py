@@ -51,6 +51,12 @@ class OAIKitError(Exception):
         self.message = message
         self.param = param
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback (an IPython protocol)."""
+        from oaikit import _traceback  # imported here: few processes show an error
+
+        return _traceback.rendered(self)
+
     def body(self) -> dict[str, Any]:
         """The error as OpenAI's API shows it: ``{"error": {message, type, param, code}}``."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}

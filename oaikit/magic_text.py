@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -22,45 +23,73 @@ if TYPE_CHECKING:
 
 FORMS: Final = ("markdown", "code", "json", "math", "html", "text")
 
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}\n]+)\}")
+_BRACES = re.compile(r"\{\{([^{}\n]+)\}\}|\{([^{}\n]+)\}")
 _FENCED = re.compile(r"^(```+|~~~+)[^\n`]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 # Nothing is fetched from anywhere; a sandbox without permissions lets no script run.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
-_NO_VALUE: Final = object()
 
 
 # -- prompts -----------------------------------------------------------------------------------------------------------
 
 
-def interpolated(text: str, names: Mapping[str, Any]) -> str:
+@dataclasses.dataclass(frozen=True)
+class Interpolated:
+    """A text with its names filled in, and a sentence for each place in braces that looked like a name and was not."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+def interpolated(text: str, names: Mapping[str, Any]) -> Interpolated:
     """Fill in ``{name}``, ``{name.attribute}`` and ``{name[index]}``; nothing is called.
 
-    ``{{`` and the ``}}`` that belongs to it are literal braces. All other braces stay as they are, so that JSON, code
-    and formulas need no care.
+    ``{{name}}`` is a way to write ``{name}`` where that would be filled in. All other braces stay exactly as they are,
+    so that JSON, code and formulas need no care.
     """
-    opened = 0
+    notes: dict[str, str] = {}
 
     def fill(match: re.Match[str]) -> str:
-        nonlocal opened
-        if match[0] == "{{":
-            opened += 1
-            return "{"
-        if match[0] == "}}":
-            if not opened:
-                return "}}"
-            opened -= 1
-            return "}"
-        value = _looked_up(match[1], names)
-        return match[0] if value is _NO_VALUE else str(value)
+        escaped, plain = match.groups()
+        try:
+            place = ast.parse(escaped or plain, mode="eval").body
+            if not _is_place(place):
+                return match[0]
+            value = _value(place, names)
+        except (SyntaxError, ValueError):
+            return match[0]
+        except (LookupError, AttributeError, TypeError) as exc:
+            if plain:
+                notes[plain] = _note(plain, place, exc, names)
+            return match[0]
+        return f"{{{escaped}}}" if escaped else str(value)
 
-    return _BRACES.sub(fill, text)
+    filled = _BRACES.sub(fill, text)
+    return Interpolated(filled, tuple(notes.values()))
 
 
-def _looked_up(source: str, names: Mapping[str, Any]) -> Any:
-    try:
-        return _value(ast.parse(source, mode="eval").body, names)
-    except (SyntaxError, ValueError, LookupError, AttributeError, TypeError):
-        return _NO_VALUE
+def _is_place(node: ast.expr) -> bool:
+    """Whether an expression is a name, or an attribute or item of one."""
+    match node:
+        case ast.Name():
+            return True
+        case ast.Attribute(value=of):
+            return _is_place(of)
+        case ast.Subscript(value=of, slice=ast.Constant(value=str() | int()) | ast.Name() | ast.UnaryOp()):
+            return _is_place(of)
+    return False
+
+
+def _note(source: str, place: ast.expr, exc: Exception, names: Mapping[str, Any]) -> str:
+    """Why a place in braces was not filled in."""
+    root = place
+    while isinstance(root, ast.Attribute | ast.Subscript):
+        root = root.value
+    name = root.id if isinstance(root, ast.Name) else source
+    if name in names:
+        return f"{{{source}}} was left as typed: {type(exc).__name__}: {exc}"
+    near = difflib.get_close_matches(name, [each for each in names if not each.startswith("_")], n=1)
+    hint = f"; did you mean {{{near[0]}}}?" if near else ""
+    return f"{{{source}}} was left as typed: there is no variable {name!r}{hint}"
 
 
 def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
@@ -72,7 +101,7 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
             return getattr(_value(of, names), name)
         case ast.Subscript(value=of, slice=index):
             return _value(of, names)[_index(index, names)]
-    raise LookupError
+    raise LookupError(ast.unparse(node))
 
 
 def _index(node: ast.expr, names: Mapping[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import keyword
 import shlex
+import sys
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
@@ -161,7 +162,10 @@ class OAIMagics(Magics):
         hidden = self._shell.user_ns_hidden
         names = {name: value for name, value in self._shell.user_ns.items() if name not in hidden}
         kept = {name: self._shell.user_ns[name] for name in ("In", "Out") if name in self._shell.user_ns}
-        return interpolated(text, {**names, **kept})
+        filled = interpolated(text, {**names, **kept})
+        for note in filled.notes:
+            print(f"%%oai: {note} (--no-interpolate leaves all braces alone)", file=sys.stderr)
+        return filled.text
 
     def _go_on(self, chat: str | None, conversation: Conversation, reply: Reply) -> None:
         """Put the answer into the chat that was named."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from oaikit._distribution import missing
 from oaikit.errors import InvalidRequestError
@@ -15,16 +15,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+FEWEST_TOKENS: Final = 16
+SHORTEST_S: Final = 0.2
+"""A rate over fewer tokens or less time says nothing: it is the time of a few reads from a socket."""
+_FIRST_READ_S: Final = 0.005
+"""Pieces that come this soon after the first were read together with it. They took no measurable time."""
+
+
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of the prompt and of all choices together."""
+    """Tokens of the prompt, and of all choices together.
+
+    ``cached_tokens`` are those of the prompt that the engine did not compute again, because an earlier request began
+    alike (prefix caching); None where the server does not say.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int | None = None
 
     @property
     def total_tokens(self) -> int:
-        """Both together."""
+        """Those of the prompt and of the choices."""
         return self.prompt_tokens + self.completion_tokens
 
 
@@ -78,7 +90,8 @@ class Choice:
     """One of the answers to a request, complete or so far.
 
     ``tool_calls`` has OpenAI's shape: ``{"id", "type", "function": {"name", "arguments"}}``, the arguments as JSON.
-    ``token_ids`` is empty unless ``return_token_ids`` was asked for.
+    ``token_ids`` is empty unless ``return_token_ids`` was asked for. ``counted_tokens`` is what the server said of this
+    choice alone; see `completion_tokens`.
     """
 
     text: str = ""
@@ -87,6 +100,12 @@ class Choice:
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     tokens: list[Token] = field(default_factory=list)
     token_ids: list[int] = field(default_factory=list)
+    counted_tokens: int | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def completion_tokens(self) -> int | None:
+        """The tokens of this choice; None where the server gives only the sum of several."""
+        return self.counted_tokens or len(self.token_ids) or len(self.tokens) or None
 
     def add(self, delta: Delta) -> None:
         """Append a piece."""
@@ -122,6 +141,9 @@ class Reply:
     ttft_s: float | None = None
     latency_s: float = 0.0
     cancelled: bool = False
+    # Pieces with content, and those of them that came after the first read; for `tokens_per_s`.
+    _pieces: int = field(default=0, repr=False, compare=False)
+    _later_pieces: int = field(default=0, repr=False, compare=False)
     # What aborts the request; no part of the value.
     _cancel: Callable[[], object] | None = field(default=None, repr=False, compare=False)
 
@@ -195,10 +217,26 @@ class Reply:
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Tokens per second after the first one, over all choices; None where that can't be told."""
-        seconds = self.latency_s - (self.ttft_s or 0.0)
-        tokens = self.usage.completion_tokens - (0 if self.ttft_s is None else len(self.choices))
-        return tokens / seconds if tokens > 0 and seconds > 0 else None
+        """Tokens per second over all choices; None where that can't be told.
+
+        Of a streamed answer it is measured from the first read on, so that the prompt's time does not count. There is
+        no rate for fewer than 16 tokens or less than 0.2 s, nor for an answer that came in fewer than 16 pieces after
+        the first read, such as one that a proxy held back.
+        """
+        tokens, seconds = float(self.usage.completion_tokens), self.latency_s
+        if self.ttft_s is not None:
+            if self._later_pieces < FEWEST_TOKENS:
+                return None
+            tokens *= self._later_pieces / self._pieces
+            seconds -= self.ttft_s
+        return tokens / seconds if tokens >= FEWEST_TOKENS and seconds >= SHORTEST_S else None
+
+    def tokens_per_s_of(self, index: int) -> float | None:
+        """The rate of one choice: its share of `tokens_per_s`; None where its tokens are not known."""
+        rate, tokens = self.tokens_per_s, self.choices[index].completion_tokens if self.choices else None
+        if rate is None or tokens is None or tokens < FEWEST_TOKENS:
+            return None
+        return rate * tokens / self.usage.completion_tokens
 
     def cancel(self) -> None:
         """Abort the request, if it has not ended: from another cell, or another thread. What has arrived stays."""
@@ -221,8 +259,16 @@ class Reply:
 
     def to_html(self) -> str:
         """All choices, rendered and safe to show, with a line of numbers below."""
+        several = len(self.choices) > 1
         html = [
-            answer_html(choice.text, reasoning=choice.reasoning, tool_calls=choice.tool_calls)
+            answer_html(
+                choice.text,
+                reasoning=choice.reasoning,
+                tool_calls=choice.tool_calls,
+                footer=numbers(completion_tokens=choice.completion_tokens, finish_reason=choice.finish_reason)
+                if several
+                else "",
+            )
             for choice in self.choices
         ]
         footer = numbers(
@@ -230,25 +276,47 @@ class Reply:
             completion_tokens=self.usage.completion_tokens,
             ttft_s=self.ttft_s,
             tokens_per_s=self.tokens_per_s,
-            finish_reason=self.finish_reason,
+            finish_reason=f"{len(self.choices)} answers together" if several else self.finish_reason,
             state="stopped" if self.cancelled else "",
         )
-        columns = html if len(html) < 2 else [side_by_side(("", each) for each in html)]
+        columns = [side_by_side(("", each) for each in html)] if several else html
         return "".join([*columns, answer_html("", footer=footer)])
 
     def add(self, chunk: Mapping[str, Any], elapsed_s: float, *, streamed: bool) -> list[Delta]:
         """Take in one JSON object of the API (a response, or a chunk of one); returns the pieces that were in it."""
         self.latency_s, self.model = elapsed_s, chunk.get("model") or self.model
-        if usage := chunk.get("usage"):
-            self.usage = Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
         deltas = [_delta(choice) for choice in chunk.get("choices") or ()]
         for delta in deltas:
-            if streamed and self.ttft_s is None and (delta.text or delta.reasoning or delta.tool_calls):
-                self.ttft_s = elapsed_s
+            if streamed and (delta.text or delta.reasoning or delta.tool_calls):
+                self._clock(elapsed_s)
             while len(self.choices) <= delta.index:
                 self.choices.append(Choice())
             self.choices[delta.index].add(delta)
+        if usage := chunk.get("usage"):
+            self._count(usage, deltas[0].index if streamed and len(deltas) == 1 else None)
         return [delta for delta in deltas if delta]
+
+    def _clock(self, elapsed_s: float) -> None:
+        if self.ttft_s is None:
+            self.ttft_s = elapsed_s
+        self._pieces += 1
+        self._later_pieces += elapsed_s > self.ttft_s + _FIRST_READ_S
+
+    def _count(self, usage: Mapping[str, Any], index: int | None) -> None:
+        """Take in the server's counts.
+
+        A chunk with a choice counts that choice so far (vLLM's ``continuous_usage_stats``); ``index`` is None for the
+        sum of all, which comes at the end or with a whole answer.
+        """
+        tokens = usage.get("completion_tokens") or 0
+        if index is not None:
+            self.choices[index].counted_tokens = tokens
+            tokens = sum(choice.counted_tokens or 0 for choice in self.choices)
+        elif len(self.choices) == 1:
+            self.choices[0].counted_tokens = tokens
+        details = usage.get("prompt_tokens_details") or {}
+        cached = details.get("cached_tokens", self.usage.cached_tokens)
+        self.usage = Usage(usage.get("prompt_tokens") or 0, tokens, cached)
 
 
 def _delta(choice: Mapping[str, Any]) -> Delta:

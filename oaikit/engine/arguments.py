@@ -61,8 +61,12 @@ HTTP_SERVER_ARGUMENTS = frozenset(
 
 # Defaults for arguments that the user has not set. vLLM's server fetches media from every address that a request
 # names, including those of the host's own network (https://docs.vllm.ai/en/latest/usage/security.html). An empty list
-# would allow all of them, so it holds a name that no host has (RFC 2606).
-SAFE_DEFAULTS: Mapping[str, Any] = {"allowed_media_domains": ["none.invalid"]}
+# would allow all of them, so it holds a name that no host has (RFC 2606). Answers count the prompt's cached tokens, as
+# OpenAI's do.
+SAFE_DEFAULTS: Mapping[str, Any] = {
+    "allowed_media_domains": ["none.invalid"],
+    "enable_prompt_tokens_details": True,
+}
 
 # Defaults on a machine without a GPU. float32, because bf16 kernels die with SIGILL on some x86 hosts. Eager, because
 # compiling takes longer than it saves on small models. 1 GiB of KV cache, because vLLM's default takes a large share

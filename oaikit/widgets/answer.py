@@ -12,7 +12,7 @@ from typing import Any, Final
 from oaikit.conversation import Node
 from oaikit.errors import ConversationError
 from oaikit.reply import Choice, Delta, Reply, Token
-from oaikit.widgets.messages import NUMBERS
+from oaikit.widgets.figures import numbers, rounded
 from oaikit.widgets.mirror import Mirror
 
 # Tokens that end an answer, as the tokenizers of most models spell them.
@@ -93,7 +93,7 @@ class Answer:
             return
         if self._info["state"] == "waiting":
             self._set("state", "streaming")
-            self._mirror.document.set((*self._path, "numbers", "ttft_s"), _rounded(ttft_s))
+            self._mirror.document.set((*self._path, "numbers", "ttft_s"), rounded(ttft_s))
         self._take_thoughts(delta)
         self._append("text", delta.text)
         known = len(self._choice.tool_calls)
@@ -156,9 +156,9 @@ class Answer:
             self._choice.tool_calls.clear()
             self._info["calls"] = {}
             self._mirror.document.set((*self._path, "tool_calls"), [])
-        numbers = _numbers(reply)
-        self._info["numbers"] = numbers
-        self._mirror.document.set((*self._path, "numbers"), dict(numbers))
+        figures = numbers(reply)
+        self._info["numbers"] = figures
+        self._mirror.document.set((*self._path, "numbers"), dict(figures))
         if reply.model:
             self._set("model", reply.model)
         self._set("finish_reason", self._choice.finish_reason)
@@ -187,11 +187,12 @@ class Answer:
 def other_choices(mirror: Mirror, id: str, reply: Reply) -> None:
     """Put the further choices of a reply beside its first one."""
     node = mirror.conversation[id]
-    for choice in reply.choices[1:]:
+    for index, choice in enumerate(reply.choices[1:], 1):
         message = {"role": "assistant", "content": choice.text}
         if choice.reasoning:
             message["reasoning"] = choice.reasoning
-        info = {**node.info, "calls": {}, "tokens": [_row(token) for token in choice.tokens]}
+        tokens = [_row(token) for token in choice.tokens]
+        info = {**node.info, "calls": {}, "tokens": tokens, "numbers": numbers(reply, index)}
         mirror.conversation.rewind(node.parent)
         mirror.add(message, **info | {"finish_reason": choice.finish_reason, "reasoning_s": None})
     mirror.conversation.rewind(id)
@@ -202,19 +203,3 @@ def _row(token: Token) -> list[Any]:
     """A token as the document has it; the alternatives likeliest first."""
     top = sorted(token.top.items(), key=lambda item: -item[1])
     return [token.text, token.logprob, [list(item) for item in top]]
-
-
-def _numbers(reply: Reply) -> dict[str, float | int | None]:
-    usage = reply.usage
-    known = (
-        _rounded(reply.ttft_s),
-        _rounded(reply.tokens_per_s),
-        usage.prompt_tokens or None,
-        usage.completion_tokens if usage.prompt_tokens else None,
-        _rounded(reply.latency_s or None),
-    )
-    return dict(zip(NUMBERS, known, strict=True))
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

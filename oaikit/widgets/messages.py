@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from oaikit.conversation import SYSTEM_ROLES, Conversation, Node
+from oaikit.widgets.figures import NUMBERS
 
 REASONING = ("reasoning", "reasoning_content")
-NUMBERS = ("ttft_s", "tokens_per_s", "prompt_tokens", "completion_tokens", "latency_s")
 
 
 def user_message(text: str, images: Sequence[str] = ()) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from oaikit.widgets.keeper import Keeper
 from oaikit.widgets.mirror import Mirror
 from oaikit.widgets.parameters import Parameters, controls
 from oaikit.widgets.threads import off_loop
-from oaikit.widgets.turn import Approvals, Asking, Turn, is_vllm
+from oaikit.widgets.turn import Approvals, Asking, Turn
 
 _BUSY: Final = "An answer is on its way: wait for it, or stop it first."
 
@@ -348,7 +348,7 @@ class Session:
         """The conversation in another form; see `exports.export`."""
         sent = await self._sampling()
         if self.functions:
-            sent["tools"] = self.functions.specs(strict=is_vllm(self.llm))
+            sent["tools"] = self.functions.specs(strict=self.llm.is_vllm)
         return export(self.conversation, format, self.shown_model, sent)
 
     async def kept(self) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from oaikit.progress import in_kernel
 from oaikit.reply import Reply
 from oaikit.sampling import CHAT, COMPLETIONS, Endpoint
 from oaikit.widgets.engine_status import status_of
+from oaikit.widgets.figures import COUNTED
 
 ALTERNATIVES = 5
 """Of each token, if log-probabilities are asked for and no number is said."""
@@ -121,6 +122,8 @@ def asked_of(
     """What a model is asked: a user's message, OpenAI messages, or a text to go on with; see `stream`."""
     endpoint: Endpoint = COMPLETIONS if completion else CHAT
     body = completion_body(prompt, sampling) if completion else chat_body(prompt, sampling)
+    if llm.is_vllm and "stream_options" not in body:
+        body["stream_options"] = COUNTED
     context = status_of(llm).get("max_model_len")
     return Asked(llm, endpoint, _completed(endpoint, body, context), label=label, prompt=_shown(prompt))
 

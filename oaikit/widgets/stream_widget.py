@@ -11,6 +11,7 @@ from oaikit.backend import Stream
 from oaikit.errors import OAIKitError
 from oaikit.reply import Delta, Reply, Token
 from oaikit.transcript import answer_html, numbers, side_by_side
+from oaikit.widgets import figures
 from oaikit.widgets.companion import Companion
 from oaikit.widgets.document import LiveDocument
 from oaikit.widgets.incoming import Incoming
@@ -70,7 +71,7 @@ class _Column:
 
     def __init__(self, live: LiveDocument, index: int, stream: Stream) -> None:
         self._stream = stream
-        self._shown = Incoming(live, ("columns", index), _numbers)
+        self._shown = Incoming(live, ("columns", index), figures.numbers)
 
     async def run(self) -> Exception | None:
         error: Exception | None = None
@@ -108,7 +109,7 @@ def _empty(asked: Asked) -> dict[str, Any]:
         "tool_calls": [],
         "tokens": [],
         "model": "",
-        "numbers": _numbers(Reply()),
+        "numbers": figures.numbers(Reply()),
         **nothing,
     }
 
@@ -127,18 +128,6 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
         "arguments": function["arguments"],
         "state": "asked",
         "result": None,
-    }
-
-
-def _numbers(reply: Reply) -> dict[str, Any]:
-    usage = reply.usage
-    speed = reply.tokens_per_s
-    return {
-        "ttft_s": None if reply.ttft_s is None else round(reply.ttft_s, 4),
-        "tokens_per_s": None if speed is None else round(speed, 2),
-        "prompt_tokens": usage.prompt_tokens or None,
-        "completion_tokens": usage.completion_tokens or None,
-        "latency_s": round(reply.latency_s, 4) or None,
     }
 
 

@@ -15,6 +15,7 @@ from oaikit.errors import OAIKitError
 from oaikit.reply import Reply
 from oaikit.sampling import CHAT
 from oaikit.widgets.answer import Answer, Beginning, other_choices
+from oaikit.widgets.figures import COUNTED
 from oaikit.widgets.functions import Functions, Outcome
 from oaikit.widgets.messages import for_request
 from oaikit.widgets.mirror import Mirror
@@ -85,13 +86,15 @@ class Asking:
         A tool choice that forces a call counts for the first answer only: the model would never come to another.
         """
         body = dict(await self.sampling())
+        if self.llm.is_vllm:
+            body["stream_options"] = COUNTED
         if self.model:
             body["model"] = self.model
         if not self.functions:
             body.pop("tool_choice", None)
             body.pop("parallel_tool_calls", None)
             return body
-        body["tools"] = self.functions.specs(strict=is_vllm(self.llm))
+        body["tools"] = self.functions.specs(strict=self.llm.is_vllm)
         forced = body.get("tool_choice", "auto") not in ("auto", "none")
         if round and (forced or round >= self.most_rounds):
             body["tool_choice"] = "none"
@@ -246,8 +249,3 @@ class Turn:
     def _show(self, answer: Answer, index: int, outcome: Outcome) -> None:
         answer.set_call(index, "failed" if outcome.failed else "done", outcome.text)
         self._keep()
-
-
-def is_vllm(llm: Backend) -> bool:
-    """Whether it is known to be vLLM: an engine in this process, or behind a server of oaikit."""
-    return not isinstance(llm, Connection) or llm.is_oaikit

@@ -238,33 +238,87 @@ def test_a_reply_before_its_first_chunk():
     assert (reply.text, reply.finish_reason, reply.tokens_per_s) == ("", None, None)
 
 
+def streamed_reply(times: list[float], tokens: int, *, end_s: float | None = None, n: int = 1) -> Reply:
+    """A reply whose pieces came at these times (seconds), and whose tokens the server counted at the end."""
+    reply = Reply()
+    for number, at in enumerate(times):
+        reply.add(chat_chunk({"content": "x"}, number % n), at, streamed=True)
+    usage = {"prompt_tokens": 5, "completion_tokens": tokens}
+    reply.add({"model": "tiny", "choices": [], "usage": usage}, end_s or times[-1], streamed=True)
+    return reply
+
+
+def steps(count: int, every_s: float, first_s: float = 1.0) -> list[float]:
+    return [first_s + number * every_s for number in range(count)]
+
+
 @pytest.mark.parametrize(
     ("reply", "rate"),
     [
-        (
-            Reply(choices=[Choice("x")], usage=Usage(1, 11), ttft_s=1.0, latency_s=6.0),
-            2.0,
-        ),  # 10 tokens after the first in 5 s
-        (
-            Reply(choices=[Choice("x"), Choice("y")], usage=Usage(1, 12), ttft_s=1.0, latency_s=6.0),
-            2.0,
-        ),  # each choice has a first
-        (
-            Reply(choices=[Choice("x")], usage=Usage(1, 10), latency_s=5.0),
-            2.0,
-        ),  # not streamed: all tokens, all the time
-        (
-            Reply(choices=[Choice("x")], usage=Usage(1, 1), ttft_s=1.0, latency_s=1.5),
-            None,
-        ),  # nothing after the first
-        (
-            Reply(choices=[Choice("x")], usage=Usage(), ttft_s=1.0, latency_s=6.0),
-            None,
-        ),  # a server that sends no usage
+        (streamed_reply(steps(51, 0.1), 51), 10.0),  # 50 tokens after the first in 5 s
+        (streamed_reply(steps(60, 0.1), 60, n=3), 10.0),  # over all choices
+        (streamed_reply(steps(50, 0.1), 100), 20.0),  # two tokens a piece
+        (streamed_reply([*[1.0] * 30, *steps(30, 0.1, 1.1)], 60), 10.0),  # the first read had half of them
     ],
 )
-def test_tokens_per_second(reply, rate):
-    assert reply.tokens_per_s == rate
+def test_tokens_per_second(reply: Reply, rate: float) -> None:
+    assert reply.tokens_per_s == pytest.approx(rate, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        streamed_reply(steps(40, 0.00002), 40),  # all in one read: it was 25,234 tokens/s
+        streamed_reply([1.0, 1.3, 1.6], 300),  # held back by a proxy
+        streamed_reply(steps(12, 0.1), 12),  # fewer than 16 tokens
+        streamed_reply(steps(40, 0.004), 40),  # less than 0.2 s
+        streamed_reply(steps(40, 0.1), 0),  # a server that counts nothing
+        Reply(choices=[Choice("x")], usage=Usage(1, 15), latency_s=5.0),
+        Reply(choices=[Choice("x")], usage=Usage(1, 500), latency_s=0.1),
+    ],
+)
+def test_a_rate_that_cannot_be_told_is_none(reply: Reply) -> None:
+    assert reply.tokens_per_s is None
+
+
+def test_tokens_per_second_of_a_whole_answer() -> None:
+    assert Reply(choices=[Choice("x")], usage=Usage(1, 100), latency_s=5.0).tokens_per_s == 20.0
+
+
+def counted(delta: dict, tokens: int, index: int = 0, cached: int | None = None) -> dict:
+    """A chunk of a stream with vLLM's ``continuous_usage_stats``."""
+    usage: dict = {"prompt_tokens": 5, "total_tokens": 5 + tokens, "completion_tokens": tokens}
+    if cached is not None:
+        usage["prompt_tokens_details"] = {"cached_tokens": cached}
+    return chat_chunk(delta, index, usage=usage)
+
+
+def test_each_of_several_choices_has_its_own_count() -> None:
+    chunks = [
+        counted({"content": "a"}, 1),
+        counted({"content": "b c"}, 2, index=1),
+        counted({"content": "d"}, 2),
+    ]
+    reply, _ = reply_of(chunks)
+    assert [choice.completion_tokens for choice in reply.choices] == [2, 2]
+    assert reply.usage == Usage(5, 4), "a stopped answer has counts"
+    reply.add({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 9}}, 4.0, streamed=True)
+    assert reply.usage == Usage(5, 9)
+
+
+def test_the_sum_of_several_choices_is_nobodys_own_count() -> None:
+    choices = [{"index": index, "message": {"content": "x"}, "finish_reason": "stop"} for index in range(3)]
+    reply, _ = reply_of([{"choices": choices, "usage": {"completion_tokens": 30}}], streamed=False)
+    assert [choice.completion_tokens for choice in reply.choices] == [None, None, None]
+    assert reply.usage.completion_tokens == 30
+    assert "30 tokens" in reply.to_html()
+    assert "3 answers together" in reply.to_html()
+
+
+def test_cached_tokens_of_the_prompt() -> None:
+    reply, _ = reply_of([counted({"content": "a"}, 1, cached=4)])
+    assert reply.usage == Usage(5, 1, cached_tokens=4)
+    assert reply_of(texts("a"))[0].usage.cached_tokens is None
 
 
 # -- parse_answer ------------------------------------------------------------------------------------------------------

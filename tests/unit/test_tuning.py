@@ -431,7 +431,7 @@ def test_the_table_is_a_frame_like_a_sweeps() -> None:
     assert pd.isna(df["seed"].tolist()[1])
     assert df["prompt"].tolist() == ["Hi Ada"] * 2
     assert df["error"].tolist()[1] == "stopped"
-    assert df["tokens_per_s"].tolist() == pytest.approx([5, 5])
+    assert df["tokens_per_s"].isna().all()  # too few tokens for a rate
 
 
 def test_the_columns_and_dtypes_are_those_of_a_sweep(nowhere: Connection, tmp_path: Any) -> None:

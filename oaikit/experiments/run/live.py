@@ -16,6 +16,7 @@ from oaikit.progress import in_kernel
 
 EVERY_S: Final = 0.25
 """Between two updates."""
+_FEWEST, _SHORTEST_S = 5, 1.0  # rows and seconds that an estimate rests on, at least
 _CELLS: Final = 30  # rows of the table: more make the notebook slow, and nobody reads them
 
 _WAITS: Final = 60  # characters of a line of the terminal
@@ -39,6 +40,36 @@ class View(Protocol):
 
     def close(self) -> None:
         """Nothing more will come."""
+
+
+class TimeLeft:
+    """How long a run will still take, by how fast answers have come since the first of them.
+
+    Many requests are under way at once, so the first answers take as long as many later ones together: the time until
+    then says nothing about the speed.
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = (
+            None  # how many had come when some first had, and when (seconds)
+        )
+
+    def estimate(self, finished: int, total: int, now: float) -> float | None:
+        """Seconds to the end; None where too few have come to tell.
+
+        Args:
+            finished: Rows that are done or failed.
+            total: All rows.
+            now: The time, seconds.
+        """
+        if not finished or finished >= total:
+            return None
+        if self._first is None:
+            self._first = finished, now
+        since, passed = finished - self._first[0], now - self._first[1]
+        if since < _FEWEST or passed < _SHORTEST_S:
+            return None
+        return passed / since * (total - finished)
 
 
 class Live:
@@ -127,16 +158,19 @@ class NotebookView:
     def __init__(self) -> None:
         self._handle: Any = None
         self._shown = ""
+        self._time_left = TimeLeft()
 
     def update(self, progress: Progress, counts: dict[int, CellCount], prepared: Prepared) -> None:
         """Show it."""
         from IPython.display import display
 
-        text = table(progress, counts, prepared.spec["axes"], prepared.spec["cells"])
+        left_s = self._time_left.estimate(progress.done + progress.failed, progress.total, time.monotonic())
+        line = summary(progress, left_s)
+        text = table(progress, counts, prepared.spec["axes"], prepared.spec["cells"], line)
         if text == self._shown:
             return
         self._shown = text
-        bundle = {"text/html": text, "text/plain": summary(progress)}
+        bundle = {"text/html": text, "text/plain": line}
         if self._handle is None:
             self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
@@ -146,23 +180,34 @@ class NotebookView:
         """The table stays."""
 
 
-def summary(progress: Progress) -> str:
-    """A line: how much is done, how fast, how long it will take, and what it waits for."""
-    parts = [f"{progress.done + progress.failed} of {progress.total} rows"]
+def summary(progress: Progress, left_s: float | None = None) -> str:
+    """A line: how much is done, how fast, how long it has taken and will take, and what it waits for."""
+    finished = progress.done + progress.failed
+    parts = [f"{finished} of {progress.total} rows"]
     if progress.failed:
         parts.append(f"{progress.failed} errors")
     if progress.seconds > 0 and progress.tokens:
         parts.append(f"{progress.tokens / progress.seconds:,.0f} tokens/s")
-    running = progress.done + progress.failed < progress.total
-    if running and (left := progress.left_s) is not None:
-        parts.append(f"{time.strftime('%H:%M:%S', time.gmtime(left))} left")
+    if finished < progress.total:
+        parts.append(f"{_clock(progress.seconds)} so far")
+        if left_s is not None:
+            parts.append(f"about {_clock(left_s)} left")
     if progress.waits:
         parts.append(progress.waits)
     return ", ".join(parts)
 
 
-def table(progress: Progress, counts: dict[int, CellCount], axes: Sequence[str], cells: Sequence[Any]) -> str:
-    """The same as HTML, with a row for each of the first cells."""
+def _clock(seconds: float) -> str:
+    """Minutes and seconds, with hours where there are some."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def table(
+    progress: Progress, counts: dict[int, CellCount], axes: Sequence[str], cells: Sequence[Any], line: str
+) -> str:
+    """A bar, the line of `summary`, and a row for each of the first cells, as HTML."""
     share = f'value="{progress.done + progress.failed}" max="{max(progress.total, 1)}"'
     head = "".join(f"<th>{html.escape(name)}</th>" for name in [*axes, "done", "errors", "tokens"])
     rows = "".join(_row(axes, cells[cell], count) for cell, count in list(counts.items())[:_CELLS])
@@ -170,7 +215,7 @@ def table(progress: Progress, counts: dict[int, CellCount], axes: Sequence[str],
     rest = f"<p>and {more} more cells</p>" if more > 0 else ""
     return (
         f'<div role="status"><progress {share} style="width: 20em" aria-label="rows done"></progress> '
-        f"{html.escape(summary(progress))}</div>"
+        f"{html.escape(line)}</div>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{rest}"
     )
 

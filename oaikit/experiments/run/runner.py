@@ -75,12 +75,6 @@ class Progress:
         """Since the beginning."""
         return time.monotonic() - self.began
 
-    @property
-    def left_s(self) -> float | None:
-        """Seconds to the end at the speed so far; None where nothing is done yet."""
-        finished = self.done + self.failed
-        return self.seconds / finished * (self.total - finished) if finished else None
-
 
 async def run(
     jobs: Iterable[Job],

@@ -12,6 +12,7 @@ from oaikit.backend import Backend, Stream
 from oaikit.errors import OAIKitError
 from oaikit.reply import Reply, mean_logprob
 from oaikit.sampling import Endpoint
+from oaikit.widgets import figures
 from oaikit.widgets.document import LiveDocument
 from oaikit.widgets.incoming import Incoming
 
@@ -70,7 +71,8 @@ class Answer:
         reply, error = Reply(), None
         async with places:
             if not self._stopped:
-                self._stream = llm.request(endpoint, self.asked.body, abort=self.token)
+                counted = {"stream_options": figures.COUNTED} if llm.is_vllm else {}
+                self._stream = llm.request(endpoint, {**counted, **self.asked.body}, abort=self.token)
                 reply, error = self._stream.reply, await self._receive(self._stream)
         stopped = self._stopped or reply.cancelled or getattr(error, "code", None) == "request_aborted"
         said = None if stopped else error
@@ -105,23 +107,11 @@ def empty() -> dict[str, Any]:
     }
 
 
-def numbers(reply: Reply) -> dict[str, float | int | None]:
-    """An answer's numbers as the document has them: seconds, tokens, tokens per second, nats; None: not known."""
-    usage = reply.usage
-    return {
-        "ttft_s": _rounded(reply.ttft_s),
-        "tokens_per_s": _rounded(reply.tokens_per_s),
-        "prompt_tokens": usage.prompt_tokens or None,
-        "completion_tokens": tokens(reply),
-        "latency_s": _rounded(reply.latency_s or None),
-        "mean_logprob": _rounded(mean_logprob(reply.tokens)),
-    }
+def numbers(reply: Reply) -> figures.Numbers:
+    """An answer's numbers as the document has them, with the mean log-probability in nats."""
+    return figures.numbers(reply) | {"mean_logprob": figures.rounded(mean_logprob(reply.tokens))}
 
 
 def tokens(reply: Reply) -> int | None:
     """The tokens of the answer: as the server counted them, or as many as came with log-probabilities."""
     return reply.usage.completion_tokens or len(reply.tokens) or None
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
