@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -10,6 +10,7 @@ from oaikit._files import replacing, write_text
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis import comparisons, display, tables
 from oaikit.experiments.analysis.diversity import diversity
+from oaikit.experiments.analysis.labels import Confusion, confusion_of, reference_column
 from oaikit.experiments.analysis.selection import By, Where, grouping, selected
 from oaikit.experiments.analysis.statistics import Comparison
 from oaikit.experiments.analysis.summary import difference, group_codes
@@ -246,6 +247,41 @@ class Results:
         """
         df = self._one_mode(where)
         return comparisons.best_of(df, tables.value_name(df.attrs["scores"], value), minimize=minimize)
+
+    def confusion(
+        self,
+        reference: str | None = None,
+        *,
+        by: By = None,
+        where: Where = None,
+        labels: Sequence[Any] | None = None,
+        read: Callable[[str], Any] | None = None,
+    ) -> Confusion:
+        """Which labels answers give and which would be right, with precision, recall and F1 of each.
+
+        An answer gives the label that it is, apart from case and space around it, or else the only one that stands in
+        it as words of its own.
+
+        Args:
+            reference: the column with the right labels (default: the one that the sweep's scores read).
+            by: axes or columns with tables of their own for each value.
+            where: the rows that count (see `selection.selected`).
+            labels: all labels (default: those in the column).
+            read: a function that finds the label in an answer, in place of the rule above.
+
+        Raises:
+            InvalidRequestError: there is no such column, a reference is none of the labels, or nothing can be counted.
+        """
+        df = self._one_mode(where)
+        spec = self._spec()
+        if reference is None:
+            reference = reference_column([each["reads"] for each in spec["scorers"]], spec["columns"])
+        elif reference not in spec["columns"]:
+            there = ", ".join(spec["columns"]) or "none"
+            raise InvalidRequestError(
+                f"{reference!r} is no column of the data; there are: {there}", param="reference"
+            )
+        return confusion_of(df, reference, grouping(df, by), labels=labels, read=read)
 
     def diversity(self, by: str, *, where: Where = None) -> pd.DataFrame:
         """How different the replicates of a cell's answers to an item are, by an axis or a column of the data.
