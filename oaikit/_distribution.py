@@ -23,6 +23,7 @@ EXTRA_OF = {
             "pandas",
             "pyarrow",
             "scipy",
+            "statsmodels",
             "uvloop",
             "vl_convert",
             "yarl",

@@ -18,7 +18,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from oaikit.experiments.analysis.statistics import means_of, p_values
+from oaikit.experiments.analysis.gaffke import p_values
+from oaikit.experiments.analysis.statistics import means_of
 from oaikit.experiments.columns import Kind
 
 Array = NDArray[np.float64]

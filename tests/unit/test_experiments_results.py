@@ -257,7 +257,8 @@ def test_only_cells_with_a_counterpart_are_compared() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "one axis with two values"),
+        ({"axis": "heat"}, "'heat' is no axis"),
+        ({"axis": "top_p", "temperature": (0, 1)}, "one axis with two values"),
         ({"temperature": (0, 1), "top_p": (0.5, 1)}, "one axis with two values"),
         ({"temperature": 1}, "takes two values"),
         ({"temperature": (0, 7)}, "never 7 here; it is 0, 1"),

@@ -13,7 +13,8 @@ from scipy.stats import binomtest, ttest_rel
 
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis.dirichlet import probability_below, quantile
-from oaikit.experiments.analysis.statistics import compare, mean_of, means_of, p_values
+from oaikit.experiments.analysis.gaffke import p_values
+from oaikit.experiments.analysis.statistics import compare, mean_of, means_of
 from oaikit.experiments.columns import KINDS, Kind
 from tools.statistics_table import BEGIN, DOCUMENT, HEAD, rows
 

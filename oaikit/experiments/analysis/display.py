@@ -19,36 +19,48 @@ if TYPE_CHECKING:
     import pandas as pd
     from pandas.io.formats.style import Styler
 
+_MISSING = "–"
 _LOW, _HIGH = (247, 251, 255), (66, 146, 198)  # of matplotlib's "Blues", light enough for black text
 
 
-def heatmap(df: pd.DataFrame, index: str, columns: str, value: str) -> Styler:
-    """A table of means with intervals, coloured by the mean. Its ``.data`` has the means."""
+def heatmap(df: pd.DataFrame, index: Sequence[str], columns: str, value: str) -> Styler:
+    """A table of means with intervals, coloured by the mean. Its ``.data`` has the means.
+
+    Args:
+        df: rows of a sweep's table.
+        index: the columns whose values go down.
+        columns: the column whose values go across.
+        value: a score or a metric.
+    """
     import pandas as pd
 
-    table = summary_table(df, [index, columns], [value])
-    keys = zip(table[index].tolist(), table[columns].tolist(), strict=True)
-    groups = dict(zip(keys, table[[value, *limits_of(value)]].to_dict("records"), strict=True))
-    means = _wide({keys: found[value] for keys, found in groups.items()}, index, columns)
-    texts = _wide({keys: interval_text(found, value) for keys, found in groups.items()}, index, columns)
-    low, high = float(np.nanmin(means.to_numpy())), float(np.nanmax(means.to_numpy()))
+    table = summary_table(df, [*index, columns], [value])
+    downs, acrosses = _labels(table, index), _labels(table, [columns])
+    rows, heads = downs.unique(), acrosses.unique()
+    places = list(zip(rows.get_indexer(downs).tolist(), heads.get_indexer(acrosses).tolist(), strict=True))
+    found = np.full((len(rows), len(heads)), np.nan)
+    for place, mean in zip(places, table[value], strict=True):
+        found[place] = mean
+    means = pd.DataFrame(found, rows, heads)
+    low, high = float(np.nanmin(found)), float(np.nanmax(found))
     styler = means.style.set_caption(f"{value}, mean with a 95 % interval over items")
     styler.apply(lambda _: means.map(lambda mean: _colour(mean, low, high)), axis=None)
     # Styler formats value by value: each has a text of its own.
-    for column in means.columns:
-        for row in means.index:
-            text = str(texts.loc[row, column]) if (row, column) in groups else "–"
-            styler.format(partial(_text, text), subset=pd.IndexSlice[[row], [column]])
+    styler.format(partial(_text, _MISSING))
+    for (row, head), record in zip(places, table.to_dict("records"), strict=True):
+        text = partial(_text, interval_text(record, value))
+        styler.format(text, subset=pd.IndexSlice[[rows[row]], [heads[head]]])
     return styler
 
 
-def _wide(values: dict[Any, Any], index: str, columns: str) -> pd.DataFrame:
-    """A table of what belongs to pairs of an index and a column, in the order in which they come."""
+def _labels(table: pd.DataFrame, names: Sequence[str]) -> pd.Index[Any]:
+    """The values in some columns as labels, "–" for a missing one, which no label can be found by."""
     import pandas as pd
 
-    rows, heads = ([*dict.fromkeys(keys[place] for keys in values)] for place in (0, 1))
-    body = [[values.get((row, head)) for head in heads] for row in rows]
-    return pd.DataFrame(body, pd.Index(rows, name=index), pd.Index(heads, name=columns))
+    labels = [[_MISSING if pd.isna(each) else each for each in table[name].tolist()] for name in names]
+    if len(names) == 1:
+        return pd.Index(labels[0], name=names[0])
+    return pd.MultiIndex.from_arrays(labels, names=list(names))
 
 
 def _text(text: str, _: object) -> str:
@@ -59,7 +71,7 @@ def interval_text(found: Mapping[Any, float], value: str) -> str:
     """``0.73 [0.61, 0.83]``."""
     mean, low, high = (found[name] for name in (value, *limits_of(value)))
     if math.isnan(mean):
-        return "–"
+        return _MISSING
     return f"{mean:.3g}" if math.isnan(low) else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
 
 

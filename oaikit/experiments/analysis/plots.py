@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from oaikit._distribution import missing
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis import tables
+from oaikit.experiments.analysis.selection import By, Where, grouping, selected
 from oaikit.experiments.analysis.summary import summary_table
 from oaikit.experiments.columns import limits_of
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 QUANTILES: Final = (0.5, 0.9, 0.99)
 """Of times: the usual case, a bad one, the worst of a hundred."""
 _SETTING, _BEST = "__setting", "__best"  # fields of a chart, which no score is called
+_CHARTS_ACROSS: Final = 3
 _TIMES: Final = ("ttft_s", "latency_s")
 
 
@@ -28,42 +31,62 @@ class Plots:
     def __init__(self, results: Results) -> None:
         self._results = results
 
-    def __call__(self, x: str, y: str | None = None, *, color: str | None = None) -> Any:
-        """A score or a metric along an axis: means over items, with 95 % intervals, over all values of other axes.
+    def __call__(
+        self,
+        x: str,
+        y: str | None = None,
+        *,
+        color: str | None = None,
+        where: Where = None,
+        by: str | None = None,
+    ) -> Any:
+        """A score or a metric along an axis or a column of the data: means over items, with 95 % intervals.
 
-        Parameters: the axis, the score or metric (default: the first score), and an axis that is told apart by colour.
+        Args:
+            x: the axis or column; the means are over all values of the others.
+            y: the score or metric (default: the first score).
+            color: an axis or column that is told apart by colour.
+            where: the rows that count (see `selection.selected`).
+            by: an axis or column with a chart for each of its values.
 
         Raises:
-            InvalidRequestError: there is no such axis or value, or the rows are of both modes.
+            InvalidRequestError: there is no such axis, column or value, or the rows are of both modes.
             SettingError: Altair is not installed.
         """
-        df = self._rows()
-        axes = [x] if color is None else [x, color]
-        for axis in axes:
-            tables.check_axis(df, axis)
+        df = self._rows(where)
+        names = grouping(df, list(dict.fromkeys(each for each in (x, color, by) if each is not None)))
         y = tables.value_name(df.attrs["scores"], y)
-        alt, means = _altair(), _plain(summary_table(df, axes, [y]))
-        across = alt.X(x, type=_kind(df, x), sort=None, scale=alt.Scale(zero=False))
-        encoding = {} if color is None else {"color": alt.Color(color, type=_kind(df, color, named=True))}
-        base = alt.Chart(means).encode(x=across, **encoding)
+        alt, means = _altair(), _plain(summary_table(df, names, [y]))
+        across = alt.X(_field(x), type=_kind(df, x), sort=None, title=x, scale=alt.Scale(zero=False))
+        encoding = {}
+        if color is not None:
+            encoding["color"] = alt.Color(_field(color), type=_kind(df, color, named=True), title=color)
+        base = alt.Chart().encode(x=across, **encoding)
         low, high = limits_of(y)
-        tips = [*axes, y, low, high]
-        line = base.mark_line(point=True).encode(y=alt.Y(y, type="quantitative"), tooltip=tips)
-        bars = base.mark_rule(opacity=0.6).encode(y=alt.Y(low, type="quantitative", title=y), y2=high)
-        return bars + line
+        tips = [alt.Tooltip(_field(name), title=name) for name in [*names, y, low, high]]
+        height = alt.Y(_field(y), type="quantitative", title=y)
+        line = base.mark_line(point=True).encode(y=height, tooltip=tips)
+        bars = base.mark_rule(opacity=0.6).encode(
+            y=alt.Y(_field(low), type="quantitative", title=y), y2=alt.Y2(_field(high))
+        )
+        chart = alt.layer(bars, line, data=means)
+        if by is None:
+            return chart
+        return chart.facet(alt.Facet(_field(by), type="nominal", title=by), columns=_CHARTS_ACROSS)
 
-    def latency(self, by: str | None = None) -> Any:
+    def latency(self, by: str | None = None, *, where: Where = None) -> Any:
         """Time to first token and to the end (seconds): 50th, 90th and 99th percentile of each cell.
 
-        Parameters: an axis to group by in place of the cells.
+        Args:
+            by: an axis or a column of the data to group by in place of the cells.
+            where: the rows that count (see `selection.selected`).
 
         Raises:
             InvalidRequestError: it is a sweep in throughput mode, whose times are mostly waiting in the queue.
             SettingError: Altair is not installed.
         """
-        df = self._rows()
-        if by is not None:
-            tables.check_axis(df, by)
+        df = self._rows(where)
+        grouping(df, by)
         if set(df["mode"]) != {"latency"}:
             raise InvalidRequestError(
                 "times under load are mostly waiting in the queue: measure them with Sweep(mode='latency', …)",
@@ -84,29 +107,35 @@ class Plots:
             )
         )
 
-    def pareto(self, x: str = "tokens", y: str | None = None) -> Any:
+    def pareto(self, x: str = "tokens", y: str | None = None, *, where: Where = None, by: By = None) -> Any:
         """Cells by what they cost and what they are worth; the line joins those that no other beats in both.
 
-        Parameters: a metric or score of which less is better (default: tokens of the answer), and one of which more is
-        better (default: the first score).
+        Args:
+            x: a metric or score of which less is better (default: tokens of the answer).
+            y: one of which more is better (default: the first score).
+            where: the rows that count (see `selection.selected`).
+            by: columns of the data that split each cell into several points.
 
         Raises:
-            InvalidRequestError: there is no such value, or the rows are of both modes.
+            InvalidRequestError: there is no such value or column, or the rows are of both modes.
             SettingError: Altair is not installed.
         """
-        df = self._rows()
+        df = self._rows(where)
+        split = grouping(df, by)
         x, y = (tables.value_name(df.attrs["scores"], each) for each in (x, y))
-        cells = tables.cells_of(df)
-        names = _names(cells)
+        cells = tables.cells_of(df, split)
+        names = _names(cells, split)
         cells = cells[list(dict.fromkeys([x, y]))].copy()
         cells[_SETTING] = names
         cells = _plain(cells.dropna())
+        if cells.empty:
+            raise InvalidRequestError(f"no cell has both {x!r} and {y!r}", param="x")
         cells[_BEST] = _unbeaten(cells[x].tolist(), cells[y].tolist())
         alt = _altair()
         base = alt.Chart(cells).encode(
-            x=alt.X(x, type="quantitative", scale=alt.Scale(zero=False)),
-            y=alt.Y(y, type="quantitative", scale=alt.Scale(zero=False)),
-            tooltip=[alt.Tooltip(_SETTING, title="setting"), x, y],
+            x=alt.X(_field(x), type="quantitative", title=x, scale=alt.Scale(zero=False)),
+            y=alt.Y(_field(y), type="quantitative", title=y, scale=alt.Scale(zero=False)),
+            tooltip=[alt.Tooltip(_SETTING, title="setting"), _field(x), _field(y)],
         )
         line = base.transform_filter(f"datum.{_BEST}").mark_line(interpolate="step-after", opacity=0.5)
         points = base.mark_point(filled=True, size=60).encode(
@@ -114,9 +143,10 @@ class Plots:
         )
         return line + points
 
-    def _rows(self) -> pd.DataFrame:
+    def _rows(self, where: Where) -> pd.DataFrame:
         df = self._results.df
         tables.check_rows(df)
+        df = selected(df, where)
         tables.check_one_mode(df)
         return df
 
@@ -132,9 +162,9 @@ def _quantiles(df: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _names(df: pd.DataFrame) -> list[str]:
-    """What cells are called where all axes must fit in one text."""
-    axes = df.attrs["axes"]
+def _names(df: pd.DataFrame, by: Sequence[str] = ()) -> list[str]:
+    """What cells are called where all axes and the columns that split them must fit in one text."""
+    axes = list(dict.fromkeys([*df.attrs["axes"], *by]))
     return [
         ", ".join(f"{axis}={value}" for axis, value in zip(axes, values, strict=True)) or "all"
         for values in df[axes].itertuples(index=False, name=None)
@@ -147,6 +177,11 @@ def _unbeaten(costs: Iterable[float], worths: Iterable[float]) -> list[bool]:
         not any(c <= cost and w >= worth and (c, w) != (cost, worth) for c, w in pairs)
         for cost, worth in pairs
     ]
+
+
+def _field(name: str) -> str:
+    """A column's name as Vega-Lite reads it: dots, brackets and colons have meanings of their own."""
+    return re.sub(r"([\\.\[\]:'\"])", r"\\\1", name)
 
 
 def _kind(df: pd.DataFrame, axis: str, *, named: bool = False) -> str:
@@ -164,8 +199,15 @@ def _plain(df: pd.DataFrame) -> pd.DataFrame:
     plain = df.copy()
     plain.attrs = {}
     for name in plain.columns:
-        plain[name] = plain[name].astype(float if is_numeric_dtype(plain[name].dtype) else object)
+        if is_numeric_dtype(plain[name].dtype):
+            plain[name] = plain[name].astype(float)
+        else:
+            plain[name] = plain[name].astype(object).map(_shown, na_action="ignore")
     return plain
+
+
+def _shown(value: Any) -> Any:
+    return value if isinstance(value, str | bool) else str(value)
 
 
 def _altair() -> Any:

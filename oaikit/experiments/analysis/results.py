@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from oaikit._files import replacing, write_text
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.analysis import display, tables
+from oaikit.experiments.analysis import comparisons, display, tables
 from oaikit.experiments.analysis.diversity import diversity
+from oaikit.experiments.analysis.labels import Confusion, confusion_of, reference_column
+from oaikit.experiments.analysis.selection import By, Where, grouping, selected
 from oaikit.experiments.analysis.statistics import Comparison
 from oaikit.experiments.analysis.summary import difference, group_codes
+from oaikit.experiments.columns import BY_NAME
 from oaikit.experiments.store.database import Store
 
 if TYPE_CHECKING:
     import pandas as pd
     from pandas.io.formats.style import Styler
 
+    from oaikit.experiments.analysis.cell_frame import Cells
     from oaikit.experiments.analysis.plots import Plots
 
 _ROWS_OF_PAGE = 1_000
@@ -104,14 +108,21 @@ class Results:
         return self._table[1].copy()
 
     @property
-    def cells(self) -> pd.DataFrame:
-        """One row per cell.
+    def cells(self) -> Cells:
+        """One row per cell; ``cells(by="topic", where={"length": range(5)})`` splits them, or takes fewer rows.
 
         Columns: the axes, ``cell``, ``rows``, ``items``, ``errors``, for each score its mean over the items and the
         95 % interval of that (``exact``, ``exact_low``, ``exact_high``; see `statistics.mean_of`), and the means of
         the metrics. A row that repeats an execution of its cell is counted in ``rows`` and nowhere else.
         """
-        return tables.cells_of(self.df)
+        from oaikit.experiments.analysis.cell_frame import cells_frame
+
+        def other(where: Where, by: By) -> pd.DataFrame:
+            df = self.df
+            tables.check_rows(df)
+            return tables.cells_of(selected(df, where), grouping(df, by))
+
+        return cells_frame(tables.cells_of(self.df), other)
 
     @property
     def errors(self) -> pd.DataFrame:
@@ -119,55 +130,184 @@ class Results:
         counts = self.df["error"].value_counts()
         return counts.rename_axis("error").reset_index(name="rows")
 
-    def pivot(self, index: str, columns: str, value: str | None = None) -> Styler:
-        """Means with intervals, one axis down and one across, coloured by the mean; ``.data`` has the bare means.
+    def pivot(
+        self, index: str, columns: str, value: str | None = None, *, where: Where = None, by: By = None
+    ) -> Styler:
+        """Means with intervals, one axis or column down and one across, coloured; ``.data`` has the bare means.
 
-        Parameters: two axes, and a score or a metric (default: the first score).
+        Args:
+            index: an axis or a column of the data, whose values go down.
+            columns: another one, whose values go across.
+            value: a score or a metric (default: the first score).
+            where: the rows that count (see `selection.selected`).
+            by: columns that split the table: they go down, before ``index``.
 
         Raises:
-            InvalidRequestError: there is no such axis or value.
+            InvalidRequestError: there is no such axis, column or value.
         """
-        df = self._one_mode()
-        for axis in (index, columns):
-            tables.check_axis(df, axis)
-        return display.heatmap(df, index, columns, tables.value_name(df.attrs["scores"], value))
+        df = self._one_mode(where)
+        names = grouping(df, [*grouping(df, by), index, columns])
+        return display.heatmap(df, names[:-1], columns, tables.value_name(df.attrs["scores"], value))
 
-    def compare(self, *, value: str | None = None, **axis: tuple[Any, Any]) -> Comparison:
-        """Whether one setting differs from another: ``sw.compare(temperature=(0, 0.8), value="exact")``.
+    @overload
+    def compare(
+        self, axis: str, *, value: str | None = None, where: Where = None, by: By = None
+    ) -> pd.DataFrame: ...
+    @overload
+    def compare(self, *, value: str | None = None, where: Where = None, by: By = None) -> pd.DataFrame: ...
+    @overload
+    def compare(
+        self,
+        axis: None = None,
+        *,
+        value: str | None = None,
+        where: Where = None,
+        by: None = None,
+        **values: Sequence[Any],
+    ) -> Comparison: ...
+    @overload
+    def compare(
+        self,
+        axis: None = None,
+        *,
+        value: str | None = None,
+        where: Where = None,
+        by: str | Sequence[str],
+        **values: Sequence[Any],
+    ) -> pd.DataFrame: ...
+    def compare(
+        self,
+        axis: str | None = None,
+        *,
+        value: str | None = None,
+        where: Where = None,
+        by: By = None,
+        **values: Sequence[Any],
+    ) -> Comparison | pd.DataFrame:
+        """Whether settings differ: ``sw.compare(temperature=(0, 0.8), value="exact")``, or all pairs of them.
 
         Only pairs of an item and the other axes' values that have a score on both sides are compared; ``dropped`` says
         how many have one on one side alone. Items with the same prompt count as one (see `statistics.compare`).
 
         Args:
+            axis: compare every pair of the values on this axis; without it and without ``values``, on each axis.
             value: a score or a metric (default: the first score).
-            **axis: one axis with two of its values.
+            where: the rows that count (see `selection.selected`).
+            by: columns for each of whose values the comparison is made separately.
+            **values: one axis with two of its values.
+
+        Returns:
+            A `statistics.Comparison` of one pair. For several a DataFrame with a row for each: the columns of ``by``,
+            ``axis``, ``a`` and ``b`` (the settings), ``mean_a``, ``mean_b``, ``difference`` (b minus a), ``low`` and
+            ``high`` (the 95 % interval of this one difference), ``p``, ``p_holm`` and ``p_bh`` (which allow for the
+            number of rows; see `comparisons.adjusted`), ``effect_size``, ``items``, ``dropped``. Where fewer than two
+            items have scores of both, the figures are nan.
 
         Raises:
-            InvalidRequestError: not one axis with two values, no such value, or fewer than two items have both.
+            InvalidRequestError: more than one axis, not two values, no such axis, column or value, or one comparison of
+                which fewer than two items have both.
         """
-        if len(axis) != 1:
-            raise InvalidRequestError("compare takes one axis with two values: temperature=(0, 0.8)")
-        ((name, values),) = axis.items()
-        if not isinstance(values, tuple | list) or len(values) != 2:
-            raise InvalidRequestError(f"{name} takes two values to compare: {name}=(a, b)", param=name)
-        df = self._one_mode()
-        value = tables.value_name(df.attrs["scores"], value)
-        a, b = (tables.chosen(df, name, each) for each in values)
+        if len(values) > 1 or (values and axis is not None):
+            raise InvalidRequestError(
+                "compare takes one axis with two values: temperature=(0, 0.8); or one axis for all pairs of its "
+                'values: "temperature"'
+            )
+        for name, given in values.items():
+            if not isinstance(given, tuple | list) or len(given) != 2:
+                raise InvalidRequestError(
+                    f'{name} takes two values to compare: {name}=(a, b); for all pairs: compare("{name}")',
+                    param=name,
+                )
+        df = self._one_mode(where)
+        value, split = tables.value_name(df.attrs["scores"], value), grouping(df, by)
+        if not values:
+            axes = df.attrs["axes"] if axis is None else [axis]
+            for name in axes:
+                tables.check_axis(df, name)
+            return comparisons.pairs_table(df, axes, value, split)
+        ((name, (first, second)),) = values.items()
+        a, b = (tables.chosen(df, name, each) for each in (first, second))
+        if split:
+            pair = (name, a[name].iloc[0], b[name].iloc[0])
+            return comparisons.comparisons_table(df, [pair], value, split)
         return difference(a, b, [each for each in df.attrs["axes"] if each != name], value)
 
-    def diversity(self, by: str) -> pd.DataFrame:
-        """How different the replicates of a cell's answers to an item are, by the value on an axis.
+    def best(
+        self, value: str | None = None, *, where: Where = None, minimize: bool = False
+    ) -> comparisons.Best:
+        """The cell with the best mean, and an interval that allows for its having been chosen by that.
 
-        Index: the axis. Columns: ``unique``, ``distinct_1``, ``distinct_2``, ``self_bleu`` (see
+        Args:
+            value: a score or a metric (default: the first score).
+            where: the rows that count (see `selection.selected`).
+            minimize: less is better, as with ``latency``.
+
+        Raises:
+            InvalidRequestError: there is no such value, or no cell has one.
+        """
+        df = self._one_mode(where)
+        return comparisons.best_of(df, tables.value_name(df.attrs["scores"], value), minimize=minimize)
+
+    def confusion(
+        self,
+        reference: str | None = None,
+        *,
+        by: By = None,
+        where: Where = None,
+        labels: Sequence[Any] | None = None,
+        read: Callable[[str], Any] | None = None,
+    ) -> Confusion:
+        """Which labels answers give and which would be right, with precision, recall and F1 of each.
+
+        An answer gives the label that it is, apart from case and space around it, or else the only one that stands in
+        it as words of its own.
+
+        Args:
+            reference: the column with the right labels (default: the one that the sweep's scores read).
+            by: axes or columns with tables of their own for each value.
+            where: the rows that count (see `selection.selected`).
+            labels: all labels (default: those in the column).
+            read: a function that finds the label in an answer, in place of the rule above.
+
+        Raises:
+            InvalidRequestError: there is no such column, a reference is none of the labels, or nothing can be counted.
+        """
+        df = self._one_mode(where)
+        spec = self._spec()
+        if reference is None:
+            reference = reference_column([each["reads"] for each in spec["scorers"]], spec["columns"])
+        elif reference not in spec["columns"]:
+            there = ", ".join(spec["columns"]) or "none"
+            raise InvalidRequestError(
+                f"{reference!r} is no column of the data; there are: {there}", param="reference"
+            )
+        return confusion_of(df, reference, grouping(df, by), labels=labels, read=read)
+
+    def diversity(self, by: str, *, where: Where = None) -> pd.DataFrame:
+        """How different the replicates of a cell's answers to an item are, by an axis or a column of the data.
+
+        Args:
+            by: the axis or column.
+            where: the rows that count (see `selection.selected`).
+
+        Returns:
+            Index: the axis. Columns: ``unique``, ``distinct_1``, ``distinct_2``, ``self_bleu`` (see
         `diversity.Diversity`), means over cells and items; ``groups``, how many of these there are.
 
         Raises:
-            InvalidRequestError: there is no such axis.
+            InvalidRequestError: there is no such axis or column.
         """
         import pandas as pd
 
         df = self.df
-        tables.check_axis(df, by)
+        tables.check_rows(df)
+        df = selected(df, where)
+        grouping(df, by)
+        if by in BY_NAME and by != "item":
+            raise InvalidRequestError(
+                f"the replicates of one item differ in {by!r}: give an axis or a column of the data",
+                param="by",
+            )
         present = df[df["text"].notna()]
         values, found = [], []
         for _, rows in present.groupby(["cell", "item"], sort=False, dropna=False):
@@ -253,9 +393,10 @@ class Results:
             raise InvalidRequestError(f"results can be logged to 'mlflow', not to {to!r}", param="to")
         log_to_mlflow(self.df, self.cells, options)
 
-    def _one_mode(self) -> pd.DataFrame:
+    def _one_mode(self, where: Where = None) -> pd.DataFrame:
         df = self.df
         tables.check_rows(df)
+        df = selected(df, where)
         tables.check_one_mode(df)
         return df
 

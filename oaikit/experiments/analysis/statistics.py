@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.analysis.dirichlet import probability_below, quantile
+from oaikit.experiments.analysis import gaffke
+from oaikit.experiments.analysis.gaffke import CONFIDENCE
 from oaikit.experiments.columns import KINDS, UNIT, Bounds, Kind
 
 if TYPE_CHECKING:
@@ -37,11 +38,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Codes = NDArray[np.intp]
 
-CONFIDENCE: Final = 0.95
-_TAIL: Final = (1 - CONFIDENCE) / 2
 _SAME: Final = 1e-9  # what two sums of the same scores may differ by
-_MOST_VALUES: Final = 256  # different values of a group; beyond, neighbours are taken together
-_ROWS_AT_ONCE: Final = 1_000  # groups whose limits are computed together: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,14 @@ def mean_of(values: ArrayLike, items: ArrayLike, *, kind: Kind = "binary", bound
 
 
 def means_of(
-    values: Floats, items: Codes, groups: Codes, count: int, *, kind: Kind, bounds: Bounds = UNIT
+    values: Floats,
+    items: Codes,
+    groups: Codes,
+    count: int,
+    *,
+    kind: Kind,
+    bounds: Bounds = UNIT,
+    confidence: float = CONFIDENCE,
 ) -> Means:
     """`mean_of` for many groups at once.
 
@@ -126,6 +130,7 @@ def means_of(
         count: the number of groups; one without scores gets nan everywhere.
         kind: what values the score can have.
         bounds: the least and the greatest value of a bounded score.
+        confidence: the coverage that each interval should have.
 
     Raises:
         InvalidRequestError: a score is not of the kind.
@@ -144,15 +149,23 @@ def means_of(
         several = numbers[unit_groups] > 1
         means = np.concatenate([means[several], scores[alone]])
         unit_groups = np.concatenate([unit_groups[several], groups[alone]])
-        low, high = _bounded_limits(means, unit_groups, count, UNIT if kind == "binary" else bounds)
+        low, high = gaffke.limits(means, unit_groups, count, UNIT if kind == "binary" else bounds, confidence)
     else:
-        low, high = _student_limits(means, unit_groups, mean, numbers)
+        low, high = _student_limits(means, unit_groups, mean, numbers, confidence)
         if kind == "count":
             low = np.maximum(low, 0.0)
     return Means(mean, low, high, numbers.astype(float))
 
 
-def ratios_of(tops: Floats, bottoms: Floats, items: Codes, groups: Codes, count: int) -> Means:
+def ratios_of(
+    tops: Floats,
+    bottoms: Floats,
+    items: Codes,
+    groups: Codes,
+    count: int,
+    *,
+    confidence: float = CONFIDENCE,
+) -> Means:
     """Ratios of sums for many groups at once, with Student's limits of the items' residuals.
 
     A mean of ratios would be ruled by the smallest denominators. The variance is the linearised one of a ratio
@@ -164,6 +177,7 @@ def ratios_of(tops: Floats, bottoms: Floats, items: Codes, groups: Codes, count:
         items: the item of each, as an integer.
         groups: the group of each, from 0.
         count: the number of groups.
+        confidence: the coverage that each interval should have.
     """
     width = int(items.max()) + 1 if len(items) else 1
     units, index = np.unique(groups * width + items, return_inverse=True)
@@ -175,7 +189,7 @@ def ratios_of(tops: Floats, bottoms: Floats, items: Codes, groups: Codes, count:
         ratio = np.bincount(unit_groups, weights=top, minlength=count) / total
         # Pseudo-values: their mean is the ratio and their variance that of its linearisation.
         pseudo = ratio[unit_groups] + (top - ratio[unit_groups] * bottom) * (numbers / total)[unit_groups]
-    low, high = _student_limits(pseudo, unit_groups, ratio, numbers)
+    low, high = _student_limits(pseudo, unit_groups, ratio, numbers, confidence)
     return Means(ratio, low, high, numbers.astype(float))
 
 
@@ -233,122 +247,17 @@ def compare_means(a: Floats, b: Floats, *, kind: Kind, bounds: Bounds = UNIT, dr
     if kind in ("count", "real") and varies:
         low, high, p = _student_test(differences)
     else:
-        low, high, p = _bounded_test(differences, _worst(differences, kind, bounds))
+        low, high, p = gaffke.paired_test(differences, gaffke.worst_difference(differences, kind, bounds))
     effect = mean / spread if varies else math.nan
     return Comparison(float(a.mean()), float(b.mean()), mean, low, high, p, effect, len(a), dropped)
-
-
-# -- bounded scores ----------------------------------------------------------------------------------------------------
-
-
-def _bounded_limits(means: Floats, groups: Codes, count: int, bounds: Bounds) -> tuple[Floats, Floats]:
-    """Gaffke's limits for the means of groups of units."""
-    low, high = np.full(count, np.nan), np.full(count, np.nan)
-    filled = np.flatnonzero(np.bincount(groups, minlength=count))
-    if not filled.size:
-        return low, high
-    least, greatest = bounds
-    values, weights = _tables(means, groups, count)
-    values, weights = values[filled], weights[filled]
-    values[weights == 0] = 0.0
-    both, index = np.unique(np.concatenate([values, weights], axis=1), axis=0, return_inverse=True)
-    values, weights = np.split(both, 2, axis=1)
-    for start in range(0, len(both), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        chosen = filled[(index >= rows.start) & (index < rows.stop)]
-        place = index[(index >= rows.start) & (index < rows.stop)] - start
-        low[chosen] = _limit(values[rows], weights[rows], least, _TAIL)[place]
-        high[chosen] = _limit(values[rows], weights[rows], greatest, 1 - _TAIL)[place]
-    return low, high
-
-
-def _limit(values: Floats, weights: Floats, worst: float, share: float) -> Floats:
-    return quantile(*_with_worst(values, weights, np.full(len(values), worst)), share)
-
-
-def _with_worst(values: Floats, weights: Floats, worst: Floats) -> tuple[Floats, Floats]:
-    """The values and weights with one more item, which has the worst value."""
-    one = np.ones((len(values), 1))
-    return np.concatenate([values, worst[:, None]], axis=1), np.concatenate([weights, one], axis=1)
-
-
-def _tables(means: Floats, groups: Codes, count: int) -> tuple[Floats, Floats]:
-    """The different values of each group and how often each occurs, padded with weights of 0."""
-    means = np.round(means, 12)  # 1/3 of other sums is the same value
-    order = np.lexsort((means, groups))
-    means, groups = means[order], groups[order]
-    first = np.ones(len(means), dtype=bool)
-    first[1:] = (means[1:] != means[:-1]) | (groups[1:] != groups[:-1])
-    bins = np.cumsum(first) - 1
-    starts = np.flatnonzero(first)
-    place = np.arange(len(starts)) - np.searchsorted(groups[starts], groups[starts])
-    sizes = np.bincount(groups[starts], minlength=count)
-    # Neighbours that share a place become one value, their mean.
-    place = place * np.minimum(sizes, _MOST_VALUES)[groups[starts]] // sizes[groups[starts]]
-    shape = (count, min(int(sizes.max()), _MOST_VALUES))
-    cell = (groups[starts] * shape[1] + place)[bins]
-    weights = np.bincount(cell, minlength=shape[0] * shape[1]).astype(float)
-    sums = np.bincount(cell, weights=means, minlength=len(weights))
-    values = np.divide(sums, weights, out=np.zeros_like(sums), where=weights > 0)
-    return values.reshape(shape), weights.reshape(shape)
-
-
-def _worst(differences: Floats, kind: Kind, bounds: Bounds) -> float:
-    """How large a difference one more item may have.
-
-    Of binary scores it is 1, which keeps the limits valid for whatever items there are. Of graded scores that would
-    hide every small and steady difference. There it is between the greatest difference seen and the greatest possible
-    one, the less of the latter the more items differ; `tools/statistics_table.py` shows that the intervals still
-    cover. Unbounded scores come here only if all items differ by the same, and one more may differ by as much.
-    """
-    seen, differing = float(np.abs(differences).max()), int(np.count_nonzero(differences))
-    if kind == "binary":
-        return 1.0
-    if kind == "bounded":
-        return (differing * seen + bounds[1] - bounds[0]) / (differing + 1)
-    return seen
-
-
-def _bounded_test(differences: Floats, worst: float) -> tuple[float, float, float]:
-    """Limits of the mean difference, and p."""
-    if not worst:
-        return 0.0, 0.0, 1.0
-    values, weights = _tables(differences, np.zeros(len(differences), dtype=np.intp), 1)
-    low = float(_limit(values, weights, -worst, _TAIL)[0])
-    high = float(_limit(values, weights, worst, 1 - _TAIL)[0])
-    p = float(_two_sided(values, weights, np.full(1, worst), np.zeros(1))[0])
-    if p >= 1 - CONFIDENCE:  # a limit that is 0 but for the error of a root must not say otherwise
-        low, high = min(low, 0.0), max(high, 0.0)
-    return low, high, p
-
-
-def p_values(differences: Floats, truth: float, *, kind: Kind = "binary", bounds: Bounds = UNIT) -> Floats:
-    """The p of "the mean difference is the truth" for many comparisons at once: below 0.05 where the interval
-    leaves the truth out. For simulations.
-
-    Args:
-        differences: the items' differences, a row for each comparison.
-        truth: the true mean difference.
-        kind: binary or bounded.
-        bounds: the least and the greatest value of a bounded score.
-    """
-    count, items = differences.shape
-    values, weights = _tables(differences.ravel(), np.repeat(np.arange(count), items), count)
-    worst = np.array([_worst(row, kind, bounds) for row in differences])
-    return _two_sided(values, weights, worst, np.full(count, truth))
-
-
-def _two_sided(values: Floats, weights: Floats, worst: Floats, at: Floats) -> Floats:
-    """Twice the smaller of the tails on the two sides of a value."""
-    below = probability_below(*_with_worst(values, weights, -worst), at)
-    above = 1.0 - probability_below(*_with_worst(values, weights, worst), at)
-    return np.asarray(np.minimum(1.0, 2 * np.minimum(below, above)))
 
 
 # -- unbounded scores --------------------------------------------------------------------------------------------------
 
 
-def _student_limits(means: Floats, groups: Codes, mean: Floats, numbers: Codes) -> tuple[Floats, Floats]:
+def _student_limits(
+    means: Floats, groups: Codes, mean: Floats, numbers: Codes, confidence: float
+) -> tuple[Floats, Floats]:
     """Student's limits; nan where the items don't vary or there is only one."""
     from scipy.stats import t
 
@@ -356,7 +265,7 @@ def _student_limits(means: Floats, groups: Codes, mean: Floats, numbers: Codes) 
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.sqrt(squares / (numbers - 1) / numbers)
         known = (numbers > 1) & (error > _SAME * np.maximum(1.0, np.abs(mean)))
-        half = np.where(known, t.ppf(1 - _TAIL, np.maximum(numbers - 1, 1)) * error, np.nan)
+        half = np.where(known, t.ppf((1 + confidence) / 2, np.maximum(numbers - 1, 1)) * error, np.nan)
     return mean - half, mean + half
 
 

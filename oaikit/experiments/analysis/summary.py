@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from oaikit.experiments.analysis.gaffke import CONFIDENCE
 from oaikit.experiments.analysis.statistics import (
     Comparison,
     Means,
@@ -139,7 +140,9 @@ def units_of(value: Value, groups: Codes, questions: Codes, executions: Codes) -
     return Units(groups[first], questions[first], top, bottom)
 
 
-def summary(df: pd.DataFrame, groups: Codes, count: int, names: Sequence[str]) -> dict[str, Floats]:
+def summary(
+    df: pd.DataFrame, groups: Codes, count: int, names: Sequence[str], *, confidence: float = CONFIDENCE
+) -> dict[str, Floats]:
     """Means and limits of scores and metrics, by name (``exact``, ``exact_low``, ``exact_high``), of each group.
 
     Args:
@@ -147,24 +150,33 @@ def summary(df: pd.DataFrame, groups: Codes, count: int, names: Sequence[str]) -
         groups: the group of each row, from 0.
         count: the number of groups.
         names: the scores and metrics.
+        confidence: the coverage that each interval should have.
     """
     questions, executions = questions_of(df, groups), codes_of(df["key"])
     found: dict[str, Floats] = {}
     for name in names:
         value = value_of(df, name)
         units = units_of(value, groups, questions, executions)
-        means = _means(value, units, count)
+        means = _means(value, units, count, confidence)
         low, high = limits_of(name)
         found |= {name: means.mean, low: means.low, high: means.high}
     return found
 
 
-def _means(value: Value, units: Units, count: int) -> Means:
+def _means(value: Value, units: Units, count: int, confidence: float) -> Means:
     if value.kind == "ratio":
-        return ratios_of(units.top, units.bottom, units.questions, units.groups, count)
+        return ratios_of(units.top, units.bottom, units.questions, units.groups, count, confidence=confidence)
     # A mean of what several items make of one execution lies between 0 and 1.
     kind, bounds = ("bounded", UNIT) if value.kind == "binary" else (value.kind, value.bounds)
-    return means_of(units.top, units.questions, units.groups, count, kind=kind, bounds=bounds)  # type: ignore[arg-type]
+    return means_of(
+        units.top,
+        units.questions,
+        units.groups,
+        count,
+        kind=kind,  # type: ignore[arg-type]
+        bounds=bounds,
+        confidence=confidence,
+    )
 
 
 def summary_table(df: pd.DataFrame, by: Sequence[str], names: Sequence[str]) -> pd.DataFrame:

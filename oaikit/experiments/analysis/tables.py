@@ -9,7 +9,7 @@ import numpy as np
 
 from oaikit._distribution import missing
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.analysis.summary import codes_of, rate_parts, summary
+from oaikit.experiments.analysis.summary import codes_of, group_codes, rate_parts, summary
 from oaikit.experiments.columns import (
     ALIASES,
     BY_NAME,
@@ -142,8 +142,12 @@ def _label(value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def cells_of(df: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell; see `Results.cells` for the columns."""
+def cells_of(df: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """One row per cell and value of some columns; see `Results.cells` for the columns.
+
+    Raises:
+        InvalidRequestError: one of the columns has the name of a column that the table of cells makes.
+    """
     import pandas as pd
 
     axes, scores = df.attrs["axes"], df.attrs["scores"]
@@ -151,19 +155,26 @@ def cells_of(df: pd.DataFrame) -> pd.DataFrame:
         nothing = pd.DataFrame()
         nothing.attrs = dict(df.attrs)
         return nothing
-    cells, first, groups = np.unique(df["cell"].to_numpy(dtype=int), return_index=True, return_inverse=True)
-    count = len(cells)
-    frame: pd.DataFrame = df[axes].iloc[first].reset_index(drop=True)
+    shown = [*axes, *(name for name in by if name not in axes)]
+    groups = group_codes(df, ["cell", *shown[len(axes) :]])
+    _, first = np.unique(groups, return_index=True)
+    count = len(first)
     found = summary(df, groups, count, [*scores, *METRICS])
     asked = np.unique(groups * len(df) + codes_of(df["item"])) // len(df)
     counted = {
-        "cell": cells,
+        "cell": df["cell"].to_numpy(dtype=int)[first],
         "rows": np.bincount(groups, minlength=count),
         "items": np.bincount(asked, minlength=count),
         "errors": np.bincount(
             groups, weights=df["error"].notna().to_numpy(dtype=float), minlength=count
         ).astype(int),
     }
+    if taken := sorted({*counted}.intersection(by)):
+        raise InvalidRequestError(
+            f"cells have a column {taken[0]!r} of their own: rename that of the data to group by it",
+            param="by",
+        )
+    frame: pd.DataFrame = df[shown].iloc[first].reset_index(drop=True)
     limits = [name for score in scores for name in (score, *limits_of(score))]
     figures = {name: found[name] for name in limits}
     metrics = {name: pd.array(found[name], dtype="Float64") for name in METRICS}
