@@ -8,15 +8,13 @@ from __future__ import annotations
 import dataclasses
 import gc
 import logging
-import os
 import signal
 import time
-import typing
 from argparse import Namespace
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from multiprocessing.process import BaseProcess
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -24,12 +22,20 @@ import vllm
 from vllm import envs
 from vllm.config import VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.entrypoints.generate.base.protocol import (
+    DeltaFunctionCall,
+    DeltaMessage,
+    DeltaToolCall,
+    FunctionCall,
+)
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.app import build_app
 from vllm.envs import disable_envs_cache, enable_envs_cache
 from vllm.model_executor.model_loader import get_model_loader
+from vllm.parser.abstract_parser import DelegatingParser
 from vllm.platforms import current_platform
 from vllm.reasoning import ReasoningParserManager
+from vllm.renderers.chat_utils import make_tool_call_id
 from vllm.sampling_params import SamplingParams
 from vllm.tool_parsers import ToolParserManager
 from vllm.usage.usage_lib import UsageContext
@@ -37,6 +43,7 @@ from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.utils.import_utils import import_plugin
 from vllm.utils.ompmultiprocessing import OMPProcessManager
 from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.engine.detokenizer import IncrementalDetokenizer
 
 from oaikit.engine._spawn import Spawner
 from oaikit.engine.arguments import (
@@ -46,10 +53,14 @@ from oaikit.engine.arguments import (
     argument_error,
     blamed_argument,
     check_names,
+    check_paths,
+    configuration,
     error_text,
     set_argument,
 )
 from oaikit.engine.installation import no_gpu
+from oaikit.engine.parsers import Types, answer_alike
+from oaikit.engine.pieces import Detokenizer
 from oaikit.engine.redaction import public_url
 from oaikit.engine.shortcut import shortened
 from oaikit.engine.state import STARTING_ENGINE_CORE
@@ -118,7 +129,7 @@ def parse_arguments(model: str, options: Mapping[str, Any]) -> Namespace:
     check_names(options, {*vars(args), *fields}, VERSION)
     for name, value in with_defaults(options).items():
         set_argument(parser, args, name, value)
-        setattr(args, name, _configuration(fields.get(name), getattr(args, name, None)))
+        setattr(args, name, configuration(fields.get(name), getattr(args, name, None)))
     args.model = model
     # Set here and not left to vLLM, which would take the path of a cache for it (HF_HUB_OFFLINE).
     args.served_model_name = args.served_model_name or [public_url(model)]
@@ -126,20 +137,6 @@ def parse_arguments(model: str, options: Mapping[str, Any]) -> Namespace:
     # switches its authentication off.
     args.api_key = [""]
     return args
-
-
-def _configuration(field: dataclasses.Field[Any] | None, value: Any) -> Any:
-    """A dict that the command line has not read, as the configuration object that the argument takes."""
-    if field is None or not isinstance(value, Mapping):
-        return value
-    kinds = typing.get_args(field.type) or (field.type,)
-    made = next((each for each in kinds if dataclasses.is_dataclass(each)), None)
-    if not isinstance(made, type):
-        return value
-    try:
-        return made(**value)
-    except (TypeError, ValueError) as exc:
-        raise argument_error(field.name, exc) from exc
 
 
 def check_arguments(model: str, options: Mapping[str, Any]) -> None:
@@ -163,7 +160,7 @@ def create_config(args: Namespace) -> VllmConfig:
         EngineArgumentError: vLLM refuses the model or an argument. ``param`` names it.
     """
     try:
-        _check_paths(args)
+        check_paths(args)
         _check_parsers(args)
         engine_args = AsyncEngineArgs.from_cli_args(args)
         # AsyncEngineArgs turns dicts into configuration objects, which the app reads from the namespace. It may also
@@ -183,14 +180,6 @@ def create_config(args: Namespace) -> VllmConfig:
             text = f"model {args.model!r}: {text}"
         raise EngineArgumentError(text, param=param) from exc
     return config
-
-
-def _check_paths(args: Namespace) -> None:
-    """Check that local files exist: vLLM would look for some of them on the Hugging Face Hub, and late."""
-    paths = [("model", args.model), *(("lora_modules", lora.path) for lora in args.lora_modules or ())]
-    for name, path in paths:
-        if path.startswith(("/", "./", "../", "~")) and not os.path.exists(os.path.expanduser(path)):
-            raise EngineArgumentError(f"{name}: there is no file or folder {path!r}", param=name)
 
 
 def _check_parsers(args: Namespace) -> None:
@@ -300,6 +289,7 @@ async def running(
         tasks = await llm.get_supported_tasks()
         app = build_app(args, tasks, llm.model_config)
         await init_app_state(llm, app.state, args, tasks)
+        answer_alike(app.state, PARSER_TYPES)
         # The app's lifespan logs the engine's statistics, and freezes the garbage collector: without that a full
         # collection over vLLM's objects stops the process for 0.3 s under load.
         await stack.enter_async_context(app.router.lifespan_context(app))
@@ -355,6 +345,29 @@ def _note_outputs(llm: AsyncLLM) -> list[float]:
 
     llm.engine_core.get_output_async = get_output_and_note_it
     return heard_at
+
+
+def _detokenizer(tokenizer: Any, request: Any, prompt: Sequence[int]) -> Detokenizer:
+    """The detokenizer that vLLM has for a request, without its stop strings."""
+    sampling = SamplingParams(
+        skip_special_tokens=getattr(request, "skip_special_tokens", True),
+        spaces_between_special_tokens=getattr(request, "spaces_between_special_tokens", True),
+    )
+    asked = SimpleNamespace(
+        request_id="", sampling_params=sampling, prompt_token_ids=list(prompt), prompt_embeds=None
+    )
+    return IncrementalDetokenizer.from_new_request(tokenizer, asked)  # type: ignore[no-any-return]
+
+
+PARSER_TYPES = Types(
+    detokenizer=_detokenizer,
+    message=DeltaMessage,
+    call=DeltaToolCall,
+    function=DeltaFunctionCall,
+    whole_call=FunctionCall,
+    new_id=make_tool_call_id,
+    delegating=DelegatingParser,
+)
 
 
 def _cache_environment() -> None:

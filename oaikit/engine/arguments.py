@@ -7,10 +7,12 @@ that comes as JSON or from Python is therefore written out as on a command line,
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import difflib
 import json
 import os
 import re
+import typing
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -274,3 +276,25 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
         seen.append(cause)
         yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def configuration(field: dataclasses.Field[Any] | None, value: Any) -> Any:
+    """Make the configuration object that an argument takes of a dict that the command line has not read."""
+    if field is None or not isinstance(value, Mapping):
+        return value
+    kinds = typing.get_args(field.type) or (field.type,)
+    made = next((each for each in kinds if dataclasses.is_dataclass(each)), None)
+    if not isinstance(made, type):
+        return value
+    try:
+        return made(**value)
+    except (TypeError, ValueError) as exc:
+        raise argument_error(field.name, exc) from exc
+
+
+def check_paths(args: argparse.Namespace) -> None:
+    """Check that local files exist: vLLM would look for some of them on the Hugging Face Hub, and late."""
+    paths = [("model", args.model), *(("lora_modules", lora.path) for lora in args.lora_modules or ())]
+    for name, path in paths:
+        if path.startswith(("/", "./", "../", "~")) and not os.path.exists(os.path.expanduser(path)):
+            raise EngineArgumentError(f"{name}: there is no file or folder {path!r}", param=name)

@@ -178,6 +178,26 @@ def middleware(sources: Sources) -> Verdicts:
     yield Complaint(f"{path}: {name} adds {', '.join(sorted(new))}", table.SHORTCUT, "_IDLE") if new else None
 
 
+def answering(sources: Sources) -> Verdicts:
+    """The app keeps the objects that answer where their parsers are changed."""
+    path, name = table.STATE
+    function = sources.function(path, name)
+    kept = {
+        node.attr
+        for node in ast.walk(function or ast.Module([], []))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    for attribute in table.STATE_ATTRIBUTES:
+        gone = f"{path}: {name} no longer sets state.{attribute}"
+        yield None if attribute in kept else Complaint(gone, table.PARSERS, attribute)
+    path, name, parameters = table.FULL_CHAT
+    function = sources.function(path, name)
+    there = tuple(each.arg for each in function.args.args) if function else ()
+    word = name.rsplit(".", 1)[-1]
+    gone = f"{path}: {name} no longer takes {', '.join(parameters)}"
+    yield None if there[: len(parameters)] == parameters else Complaint(gone, table.PARSERS, word)
+
+
 def strings(sources: Sources) -> Verdicts:
     """Texts that oaikit looks for, or sets, are strings in vLLM."""
     for entry in table.STRINGS:
@@ -281,7 +301,19 @@ def _returns_early(sizing: Function) -> bool:
 
 
 CHECKS: Final[tuple[Check, ...]] = (
-    *(names, arguments, routes, middleware, strings, errors, phases, load_path, memory, parameters),
+    *(
+        names,
+        arguments,
+        routes,
+        middleware,
+        answering,
+        strings,
+        errors,
+        phases,
+        load_path,
+        memory,
+        parameters,
+    ),
 )
 
 

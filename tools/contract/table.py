@@ -47,6 +47,35 @@ def _name(modules: str, name: str, *passes: str, **options: object) -> Name:
 _CLI_ARGS = "vllm.entrypoints.common.cli_args vllm.entrypoints.launchers.cli_args"
 _ENGINE_OPTIONS = ("usage_context", "enable_log_requests", "aggregate_engine_logging", "disable_log_stats")
 
+PARSERS: Final = "oaikit/engine/parsers.py"
+_PARSER, _PROTOCOL = "vllm.parser.abstract_parser", "vllm.entrypoints.generate.base.protocol"
+_CHAT = "vllm.entrypoints.openai.chat_completion"
+_DELTA = ("delta_text", "delta_token_ids", "request", "prompt_token_ids")
+_PARSE = ("model_output", "request", "enable_auto_tools", "model_output_token_ids")
+
+# What the parsers of oaikit read, set and call in those that they are made of.
+_PARSING: Final = (
+    *(_name(_PROTOCOL, f"DeltaMessage.{field}", used_in=PARSERS) for field in ("content", "reasoning", "tool_calls")),
+    *(_name(_PROTOCOL, f"DeltaToolCall.{field}", used_in=PARSERS) for field in ("id", "type", "index", "function")),
+    *(_name(_PROTOCOL, f"DeltaFunctionCall.{field}", used_in=PARSERS) for field in ("name", "arguments")),
+    *(_name(_PROTOCOL, f"FunctionCall.{field}", used_in=PARSERS) for field in ("id", "name", "arguments")),
+    *(_name(_PARSER, f"{made}.parse_delta", *_DELTA, keywords=("finished",), used_in=PARSERS)
+      for made in ("Parser", "DelegatingParser")),
+    *(_name(_PARSER, f"{made}.parse", *_PARSE, used_in=PARSERS) for made in ("Parser", "DelegatingParser")),
+    _name(_PARSER, "Parser.set_prompt_token_ids", "prompt_token_ids", used_in=PARSERS),
+    _name(_PARSER, "Parser.is_reasoning_end", "input_ids", used_in=PARSERS),
+    _name(_PARSER, "Parser.reasoning_parser", used_in=PARSERS),
+    _name(_PARSER, "Parser.model_tokenizer", used_in=PARSERS),
+    _name(_PARSER, "Parser._engine_based", used_in=PARSERS),
+    _name(f"{_CHAT}.serving", "OpenAIServingChat.parser_cls", used_in=PARSERS),
+    _name(f"{_CHAT}.protocol", "ChatCompletionResponse.choices", used_in=PARSERS),
+    _name(f"{_CHAT}.protocol", "ChatCompletionResponseChoice.finish_reason", used_in=PARSERS),
+    _name("vllm.entrypoints.openai.responses.serving", "OpenAIServingResponses.parser", used_in=PARSERS),
+    _name("vllm.v1.engine.detokenizer", "BaseIncrementalDetokenizer.decode_next", "next_token_id",
+          used_in="oaikit/engine/pieces.py"),
+    _name("vllm.v1.engine.detokenizer", "IncrementalDetokenizer.token_ids", used_in="oaikit/engine/pieces.py"),
+)  # fmt: skip
+
 NAMES: Final = (
     _name("vllm", "__version__"),
     _name("vllm.config", "VllmConfig"),
@@ -111,6 +140,16 @@ NAMES: Final = (
     _name("vllm.v1.engine.async_llm", "AsyncLLM.tokenizer"),
     _name("vllm.v1.engine.async_llm", "AsyncLLM.model_config"),
     _name("vllm.v1.engine.async_llm", "AsyncLLM.vllm_config"),
+    _name("vllm.entrypoints.generate.base.protocol", "DeltaFunctionCall"),
+    _name("vllm.entrypoints.generate.base.protocol", "DeltaMessage"),
+    _name("vllm.entrypoints.generate.base.protocol", "DeltaToolCall"),
+    _name("vllm.entrypoints.generate.base.protocol", "FunctionCall"),
+    _name("vllm.parser.abstract_parser", "DelegatingParser"),
+    _name("vllm.renderers.chat_utils", "make_tool_call_id", called=True),
+    _name("vllm.sampling_params", "SamplingParams.skip_special_tokens"),
+    _name("vllm.sampling_params", "SamplingParams.spaces_between_special_tokens"),
+    _name("vllm.v1.engine.detokenizer", "IncrementalDetokenizer.from_new_request", "tokenizer", "request"),
+    *_PARSING,
 )  # fmt: skip
 
 # What the variables of the adapter hold: their attributes have to be among NAMES, or among the ARGUMENTS.
@@ -167,6 +206,24 @@ MIDDLEWARE: Final = ("entrypoints/serve/middleware/register.py", "init_entrypoin
 MIDDLEWARE_KNOWN: Final = {"CORSMiddleware", "ScalingMiddleware"} | {
     *("AuthenticationMiddleware", "WebSocketMetricsMiddleware", "XRequestIdMiddleware", "imported"),
 }
+
+
+# Where vLLM's app keeps the objects that answer: those with parsers are changed.
+STATE: Final = ("entrypoints/generate/api_router.py", "init_generate_state")
+STATE_ATTRIBUTES: Final = (
+    *(
+        "openai_serving_chat",
+        "openai_serving_chat_batch",
+        "anthropic_serving_messages",
+        "openai_serving_responses",
+    ),
+)
+# The function that gets the outputs of a whole chat, and its first two parameters.
+FULL_CHAT: Final = (
+    "entrypoints/openai/chat_completion/serving.py",
+    "OpenAIServingChat.chat_completion_full_generator",
+    ("self", "request", "result_generator"),
+)
 
 
 @dataclass(frozen=True)
