@@ -13,6 +13,7 @@ from oaikit.errors import EngineError, OAIKitError
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
 
 # How long the app has to notice a disconnect by itself, before its task is cancelled.
 _DISCONNECT_GRACE_S = 1.0
@@ -44,6 +45,9 @@ def http_scope(method: str, path: str, query: bytes, headers: list[tuple[bytes, 
     }
 
 
+EVENTS = b"text/event-stream"
+"""The content type of server-sent events."""
+
 # The start of the event with which vLLM ends a stream that failed.
 ERROR_EVENT = b'data: {"error"'
 
@@ -51,6 +55,15 @@ ERROR_EVENT = b'data: {"error"'
 def sse_error(error: OAIKitError) -> bytes:
     """The end of a stream that failed: an error event, and the ``[DONE]`` that clients wait for."""
     return b"data: " + json.dumps(error.body()).encode() + b"\n\ndata: [DONE]\n\n"
+
+
+async def send_error(send: Send, error: OAIKitError) -> None:
+    """Answer with an error where nothing of an answer has been sent yet."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in error.headers().items()]
+    headers.append((b"content-type", b"application/json"))
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    body = json.dumps(error.body()).encode()
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class Call:
@@ -144,12 +157,9 @@ class Call:
     async def _send_error(self, error: OAIKitError) -> None:
         try:
             if not self._started:
-                headers = [(name.lower().encode(), value.encode()) for name, value in error.headers().items()]
-                headers.append((b"content-type", b"application/json"))
-                await self._send({"type": "http.response.start", "status": error.status, "headers": headers})
-                body = json.dumps(error.body()).encode()
-            else:
-                body = sse_error(error) if self._is_stream else b""
+                await send_error(self._send, error)
+                return
+            body = sse_error(error) if self._is_stream else b""
             await self._send({"type": "http.response.body", "body": body, "more_body": False})
         except Exception:
             log.exception("the error of request %s could not be sent", self._request_id())
@@ -159,7 +169,7 @@ class Call:
             await self._out(message)
             self._started = True
             self._is_stream = any(
-                name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+                name.lower() == b"content-type" and value.startswith(EVENTS)
                 for name, value in message["headers"]
             )
             return

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from oaikit._loop import LoopThread
-from oaikit.engine.call import Call, Send
+from oaikit.engine.call import Call, Receive, Send
 from oaikit.engine.lifecycle import (
     Effect,
     Event,
@@ -239,6 +239,23 @@ class EngineHost:
 
     # -- requests, on the engine's loop --------------------------------------------------------------------------
 
+    async def app(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer a request as ASGI app, for a server that runs on the engine's loop.
+
+        If the engine is not ready, dies or is stopped, the client gets an error.
+        """
+        body, more = bytearray(), True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        call = Call(scope, bytes(body), send)
+        listening = asyncio.create_task(_until_gone(receive, call))
+        try:
+            await self._run_call(call, None)
+        finally:
+            listening.cancel()
+
     def _begin_call(self, call: Call, ended: Callable[[], None] | None) -> None:
         self._keep(asyncio.get_running_loop().create_task(self._run_call(call, ended)))
 
@@ -265,6 +282,13 @@ class EngineHost:
         if self._calls:
             ending = [asyncio.create_task(call.fail(error)) for call in self._calls]
             await asyncio.wait(ending, timeout=_LAST_MESSAGE_S)
+
+
+async def _until_gone(receive: Receive, call: Call) -> None:
+    """Wait until the client of a request goes away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    call.disconnect()
 
 
 def _settle(outcome: Future[None], error: OAIKitError | None = None) -> None:

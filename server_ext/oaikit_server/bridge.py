@@ -19,7 +19,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import RequestHandler
 
-from oaikit.engine.call import Call, Message, http_scope, sse_error
+from oaikit.engine.call import EVENTS, Call, Message, http_scope, sse_error
 from oaikit.engine.host import EngineHost
 from oaikit.errors import EngineError, OAIKitError
 from oaikit_server.direct import DirectWriter, Turn
@@ -69,7 +69,9 @@ class Bridge:
     ) -> None:
         self._handler, self._host, self._turn = handler, host, turn
         self._write_timeout_s = write_timeout_s or None
-        self._answer = answer  # the engine's loop takes messages; what it is does not change after its start
+        self._answer = answer
+        # Known from the head of the answer, and then the same to its end.
+        self._is_stream = False
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._stream: IOStream = handler.request.connection.stream  # type: ignore[union-attr]
@@ -98,7 +100,7 @@ class Bridge:
         """
         self._request_id = request_id
         scope = _scope(self._handler.request, path, request_id)
-        self._call = self._host.open(scope, body, self._receive, self._end_of_app)
+        self._call = self._host.open(scope, body, self._answer.sending(self._receive), self._end_of_app)
         try:
             await self._ended
         except asyncio.CancelledError:
@@ -124,13 +126,19 @@ class Bridge:
     # -- on the engine's loop --------------------------------------------------------------------------------------
 
     async def _receive(self, message: Message) -> None:
-        """The app's ``send``. It waits while the client has too much left to read."""
+        """Take a message for the client. It waits while the client has too much left to read."""
         async with self._sending:  # the app's own messages come one by one; an error may come beside them
             self._heard_at = asyncio.get_running_loop().time()
-            for translated in self._answer.take(message):
-                await self._send(translated)
-            if self._answer.takes_comments and self._keeping_alive is None:
-                self._keeping_alive = asyncio.create_task(self._keep_alive())
+            if message["type"] == "http.response.start":
+                self._look_at_head(message["headers"])
+            await self._send(message)
+
+    def _look_at_head(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        content_type = dict(headers).get(b"content-type", b"")
+        is_events = content_type.startswith(EVENTS)  # which may have comments between them
+        self._is_stream = is_events or content_type == RAW_OUTPUT
+        if is_events and self._keeping_alive is None:
+            self._keeping_alive = asyncio.create_task(self._keep_alive())
 
     async def _keep_alive(self) -> None:
         loop = asyncio.get_running_loop()
@@ -195,7 +203,7 @@ class Bridge:
             self._handler.write(b"".join(chunks))
         if not more:
             self._end()  # tornado's finish() sends the rest, with a Content-Length if nothing was sent before
-        elif chunks or (count and self._answer.is_stream):
+        elif chunks or (count and self._is_stream):
             self._flushing = asyncio.create_task(self._flush(count))
         else:  # the head of an answer that comes whole: tornado can give its length when it has the body
             self._written += count
@@ -220,10 +228,8 @@ class Bridge:
         for name, value in headers:
             if name.lower() not in _FRAMING_HEADERS:
                 handler.set_header(name.decode("latin-1"), value.decode("latin-1"))
-        if self._answer.is_stream:
+        if self._is_stream:
             self._stream.set_nodelay(True)  # else the kernel may hold a token back for 40 ms
-            handler.set_header("Cache-Control", "no-cache")
-            handler.set_header("X-Accel-Buffering", "no")  # proxies such as nginx would collect it into lumps
 
     async def _flush(self, count: int) -> None:
         """Send what tornado has gathered. Nobody awaits this: a failure has to end the request."""
@@ -231,7 +237,7 @@ class Bridge:
             if not self._handler._headers_written and self._handler.request.version == "HTTP/1.0":
                 self._end_with_connection()
             await asyncio.wait_for(self._handler.flush(), self._write_timeout_s)
-            if self._answer.is_stream and self._direct is None and self._may_write_direct():
+            if self._is_stream and self._direct is None and self._may_write_direct():
                 self._direct = self._direct_writer()
                 if self._app_ended and self._direct is not None:
                     self._direct.close()
@@ -288,7 +294,7 @@ class Bridge:
         if not self._handler._headers_written:
             self._ended.set_exception(error)  # tornado answers with it
             self._host.loop.call(self._room.set)
-        elif self._answer.is_stream and may_write and not self._is_broken:
+        elif self._is_stream and may_write and not self._is_broken:
             self._is_broken = True
             self._arrived.append(
                 {"type": "http.response.body", "body": self._error_event(error), "more_body": False}

@@ -8,19 +8,26 @@ import json
 import logging
 import os
 import pickle
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import openai
 import psutil
 import pytest
+import uvicorn
 
 import oaikit as ok
+from oaikit.engine import metrics
 from oaikit.errors import (
     EngineArgumentError,
     EngineError,
     InvalidRequestError,
     NotFoundError,
 )
+from oaikit_server.dialect import Dialect, Policy
+from tests.harness import wait_until
 
 # vLLM and what it imports warn of things that are not ours to mend.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -65,7 +72,6 @@ def test_it_answers(llm: ok.Engine) -> None:
     assert reply.finish_reason == "length"
     assert reply.usage.completion_tokens == 10
     assert reply.ttft_s
-    assert reply.tokens_per_s
     assert llm.complete("The", temperature=0, max_tokens=5).usage.completion_tokens == 5
 
 
@@ -133,3 +139,32 @@ def test_bad_arguments_and_models_raise_at_once(model: Path, tmp_path: Path) -> 
         ok.Engine(str(model), enable_auto_tool_choice=True)
     with pytest.raises(EngineArgumentError, match="no-such-model"):
         ok.Engine(str(tmp_path / "no-such-model"))
+
+
+def test_the_routes_are_hosted_without_jupyter(llm: ok.Engine) -> None:
+    """By uvicorn on the engine's loop, with the dialect as middleware."""
+    host = llm._host
+    app = Dialect(host.app, Policy, max_body_size=1_000_000)  # type: ignore[arg-type]
+    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")  # type: ignore[arg-type]
+    served = uvicorn.Server(config)
+    serving = host.loop.submit(served._serve())
+    try:
+        while not served.started:
+            time.sleep(0.01)
+        port = served.servers[0].sockets[0].getsockname()[1]
+        client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0)
+        asked: Any = {"model": "here", "messages": [{"role": "user", "content": "Hello"}], "temperature": 0}
+        whole = client.chat.completions.create(**asked, max_tokens=10).choices[0].message.content
+        stream = client.chat.completions.create(**asked, max_tokens=10, stream=True)
+        assert whole
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == whole
+        best = client.completions.create(model="here", prompt="The", max_tokens=5, extra_body={"best_of": 3})
+        assert len(best.choices) == 1
+        with pytest.raises(openai.BadRequestError, match="temperature"):
+            client.chat.completions.create(**asked | {"temperature": 3})
+        # A client that goes away leaves nothing at the engine.
+        client.chat.completions.create(**asked, max_tokens=900, stream=True).close()
+        wait_until(lambda: not metrics.scheduler_figures()["running"], 10)
+    finally:
+        served.should_exit = True
+        serving.result(10)

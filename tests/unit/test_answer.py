@@ -49,7 +49,11 @@ def whole(answer: Answer, status: int, *bodies: bytes) -> tuple[int, dict[bytes,
 def test_events_are_passed_on_as_they_come():
     headers, bodies = streamed(Answer(completion(max_tokens=4)), CHUNK, LAST, DONE)
     assert bodies == [CHUNK, LAST, DONE, b""]
-    assert headers == {b"content-type": b"text/event-stream; charset=utf-8"}
+    assert headers == {
+        b"content-type": b"text/event-stream; charset=utf-8",
+        b"cache-control": b"no-cache",
+        b"x-accel-buffering": b"no",
+    }
 
 
 def test_an_error_event_is_in_openais_shape():
@@ -70,19 +74,6 @@ def test_routes_that_are_passed_on_stay_events_whatever_the_output():
     headers, bodies = streamed(Answer(None, BatchSizes(1, 1.0, 1)), CHUNK, DONE)
     assert headers[b"content-type"].startswith(b"text/event-stream")
     assert bodies == [CHUNK, DONE, b""]
-
-
-def test_only_events_take_comments():
-    events, lines, error = (
-        Answer(completion()),
-        Answer(completion(), BatchSizes(1, 1.0, 1)),
-        Answer(completion()),
-    )
-    assert not events.takes_comments  # nothing has begun
-    events.take(start(content_type=b"text/event-stream"))
-    lines.take(start(content_type=b"text/event-stream"))
-    error.take(start(400, b"text/event-stream"))
-    assert (events.takes_comments, lines.takes_comments, error.takes_comments) == (True, False, False)
 
 
 def test_an_error_is_translated_when_it_is_whole():

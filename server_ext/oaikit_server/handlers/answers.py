@@ -14,7 +14,8 @@ from oaikit.sampling.length import characters
 from oaikit.sampling.requests import BOTH, CHAT, COMPLETIONS, Endpoint
 from oaikit_server.aborts import HEADER
 from oaikit_server.bridge import Bridge
-from oaikit_server.handlers.base import OAIKitHandler, json_object
+from oaikit_server.handlers.base import OAIKitHandler
+from oaikit_server.json_body import json_object
 from oaikit_server.keys import Scope
 from oaikit_server.limits import Gate, Place
 
@@ -124,21 +125,33 @@ class VLLMHandler(OAIKitHandler):
     post = get
 
     async def _answer(self, path: str) -> None:
+        # A body that is not JSON is refused before anything is waited for.
+        asked = await self._asked(path)
         await self.service.until_ready()
         from oaikit_server import dialect
 
         body, answer = self.body, dialect.Answer()
-        # vLLM reads JSON under more than one spelling of its type; what it takes besides are forms with files.
-        if body and not self.request.headers.get("Content-Type", "").lower().startswith("multipart/"):
-            asked = await self.off_loop(json_object, body)
-            passed = await self.off_loop(dialect.pass_on, path, asked, self.service.policy())
-            if passed.warnings:
-                self.set_header("x-oaikit-warning", "; ".join(passed.warnings))
+        if asked is not None:
+            service = self.service
+            translation = await self.off_loop(
+                dialect.translate, path, asked, service.policy(), service.raw_output, self._was_cut_off
+            )
             if not await self._let_text_in(asked):
                 return
-            body = (await self.off_loop(json.dumps, passed.body)).encode()
-            answer = dialect.Answer(has_form=passed.has_form)
+            body = (await self.off_loop(json.dumps, translation.body)).encode()
+            answer = translation.answer
         await self._forward(path, body, answer)
+
+    async def _asked(self, path: str) -> dict[str, Any] | None:
+        """The body of the request, or None if it has none that is read as JSON."""
+        from oaikit_server import dialect
+
+        if not dialect.is_json(path, self.request.headers.get("Content-Type", ""), self.body):
+            return None
+        return await self.off_loop(json_object, self.body)
+
+    def _was_cut_off(self) -> None:
+        self.service.tell_of_default(self.client)
 
     async def _forward(self, path: str, body: bytes, answer: Answer) -> None:
         if not self._gone:
@@ -160,27 +173,6 @@ class CompletionHandler(VLLMHandler):
 
     get = OAIKitHandler.get
     post = VLLMHandler.get
-
-    async def _answer(self, path: str) -> None:
-        # What is no JSON is refused before anything is waited for.
-        asked = await self.off_loop(json_object, self.body)
-        await self.service.until_ready()
-        from oaikit_server import dialect
-
-        endpoint: Endpoint = CHAT if path == f"v1/{CHAT}" else COMPLETIONS
-        resolved = await self.off_loop(dialect.resolve, endpoint, asked, self.service.policy())
-        if resolved.warnings:
-            self.set_header("x-oaikit-warning", "; ".join(resolved.warnings))
-        if not await self._let_text_in(asked):
-            return
-        body = await self.off_loop(json.dumps, resolved.body)
-        answer = dialect.Answer(
-            resolved, self.service.raw_output, self._was_cut_off, has_form=resolved.has_form
-        )
-        await self._forward(path, body.encode(), answer)
-
-    def _was_cut_off(self) -> None:
-        self.service.tell_of_default(self.client)
 
 
 class AbortHandler(OAIKitHandler):

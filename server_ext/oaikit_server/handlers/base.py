@@ -19,7 +19,6 @@ from tornado.web import HTTPError
 
 from oaikit.errors import (
     AuthenticationError,
-    InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
     OAIKitError,
@@ -266,23 +265,6 @@ class UnknownHandler(OAIKitHandler):
         raise NotFoundError(f"{self.request.method} {self.request.path} is not a route of oaikit's")
 
     post = put = patch = delete = head = get
-
-
-def json_object(body: bytes, known: set[str] | None = None) -> dict[str, Any]:
-    """The fields of a request's body; an empty body has none. ``known``: those that it may have; None: any.
-
-    Raises:
-        InvalidRequestError: it is no JSON object, or has a field that is not known.
-    """
-    try:
-        wanted = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as exc:
-        raise InvalidRequestError(f"the body is not JSON: {exc}") from exc
-    if not isinstance(wanted, dict):
-        raise InvalidRequestError("the body must be a JSON object")
-    if known is not None and (unknown := sorted(set(wanted) - known)):
-        raise InvalidRequestError(f"unknown field {unknown[0]!r}", param=unknown[0])
-    return wanted
 
 
 def _translated(error: BaseException) -> OAIKitError:

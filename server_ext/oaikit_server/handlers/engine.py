@@ -8,7 +8,8 @@ from oaikit.engine import metrics
 from oaikit.engine.key_arguments import check_key_may_load
 from oaikit.engine.state import EngineSpec
 from oaikit.errors import InvalidRequestError
-from oaikit_server.handlers.base import OAIKitHandler, json_object
+from oaikit_server.handlers.base import OAIKitHandler
+from oaikit_server.json_body import json_object
 from oaikit_server.keys import Scope
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from oaikit.errors import InvalidRequestError
-from oaikit_server.handlers.base import OAIKitHandler, json_object
+from oaikit_server.handlers.base import OAIKitHandler
+from oaikit_server.json_body import json_object
 
 _FIELDS = {"name", "scopes", "expires_in_s", "requests_per_minute"}
 
