@@ -34,8 +34,8 @@ class Calibration:
 
     Attributes:
         agreement: how far they agree.
-        votes: the votes that were used, with the columns ``human`` and ``judged`` (numbers) and ``unit`` (equal for votes
-            on one item).
+        votes: the votes that were used, with the columns ``human`` and ``judged`` (numbers) and ``unit`` (equal for
+            votes on one item).
         left_out: votes that could not be used: without an answer to judge, or with one that the judge said nothing of.
         judge: the judge.
     """
@@ -58,9 +58,9 @@ class Calibration:
     ) -> pd.DataFrame:
         """What people would say of the cells of a sweep that the judge has scored (see `ppi.corrected_mean`).
 
-        Votes on answers of this sweep (rows of `Results.df` with a column ``vote``) correct the cell that they are about;
-        they must be on items drawn at random. Votes on other answers are pooled, on the assumption that the judge errs on
-        the sweep's answers as it does on those.
+        Votes on answers of this sweep (rows of `Results.df` with a column ``vote``) correct the cell that they are
+        about; they must be on items drawn at random. Votes on other answers are pooled, on the assumption that the
+        judge errs on the sweep's answers as it does on those.
 
         Args:
             results: the sweep.
@@ -78,9 +78,13 @@ class Calibration:
         """
         df = results.df
         tables.check_rows(df)
-        made = {each["name"] for each in results._spec()["scorers"] if each["identity"] == self.judge.identity}
+        made = {
+            each["name"] for each in results._spec()["scorers"] if each["identity"] == self.judge.identity
+        }
         if not made:
-            raise InvalidRequestError("the sweep has no score by this judge: give score=judge to it", param="results")
+            raise InvalidRequestError(
+                "the sweep has no score by this judge: give score=judge to it", param="results"
+            )
         df = selected(df, where)
         split = grouping(df, by)
         score = df[made.pop()].to_numpy(dtype=float, na_value=np.nan)
@@ -98,7 +102,7 @@ class Calibration:
             rows = np.flatnonzero((groups == group) & known)
             units = _units(score[rows], human[rows], questions[rows], codes_of(df["key"].iloc[rows]))
             if pooled:
-                units = _Units(*voted, np.concatenate([units.all_judged]), units.all_judged)
+                units = _Units(*voted, units.all_judged, units.all_judged)
             records.append(self._record(units))
         table = df[[*shown, "cell"]].iloc[first].reset_index(drop=True)
         table.attrs = {}
@@ -178,7 +182,9 @@ def calibrate(judge: Judge, votes: Any, *, column: str | None = None) -> Calibra
     column = _column(table, column)
     for name in ("text", *judge.reads):
         if name not in table.columns:
-            raise InvalidRequestError(f"the votes have no column {name!r}, which the judge reads", param="votes")
+            raise InvalidRequestError(
+                f"the votes have no column {name!r}, which the judge reads", param="votes"
+            )
     given = table[table[column].notna()].reset_index(drop=True)
     used = given[given["text"].notna()].reset_index(drop=True)
     if used.empty:
@@ -187,7 +193,9 @@ def calibrate(judge: Judge, votes: Any, *, column: str | None = None) -> Calibra
     used["judged"] = _judged(judge, used)
     used = used[used["judged"].notna()].reset_index(drop=True)
     if used.empty:
-        raise InvalidRequestError("the judge gave none of its answers on any of the voted answers", param="votes")
+        raise InvalidRequestError(
+            "the judge gave none of its answers on any of the voted answers", param="votes"
+        )
     used["unit"] = _items(used)
     human, judged = (used[name].to_numpy(dtype=float) for name in ("human", "judged"))
     found = agreement(human, judged, used["unit"].to_numpy(dtype=np.intp))
@@ -201,7 +209,9 @@ def _table(votes: Any) -> pd.DataFrame:
     try:
         made = pd.DataFrame(table).reset_index(drop=True)
     except (TypeError, ValueError) as exc:
-        raise InvalidRequestError(f"votes are a DataFrame or a TuningTable, not {votes!r}", param="votes") from exc
+        raise InvalidRequestError(
+            f"votes are a DataFrame or a TuningTable, not {votes!r}", param="votes"
+        ) from exc
     made.attrs = {}
     return made
 
@@ -212,7 +222,9 @@ def _column(table: pd.DataFrame, column: str | None) -> str:
         if name in table.columns:
             return name
     there = ", ".join(map(str, table.columns))
-    raise InvalidRequestError(f"the votes have no column {' or '.join(map(repr, names))}; there are {there}", param="votes")
+    raise InvalidRequestError(
+        f"the votes have no column {' or '.join(map(repr, names))}; there are {there}", param="votes"
+    )
 
 
 def _verdict(judge: Judge, vote: Any, column: str) -> float:
@@ -220,10 +232,12 @@ def _verdict(judge: Judge, vote: Any, column: str) -> float:
     if isinstance(vote, str):
         number = judge.score(vote)
     else:
-        number = float(vote) if float(vote) in {float(each) for each in judge.answers.values()} else None
+        number = next((float(each) for each in judge.answers.values() if each == vote), None)
     if number is None:
         said = ", ".join(f"{name} ({score:g})" for name, score in judge.answers.items())
-        raise InvalidRequestError(f"{column!r} has {vote!r}, which is none of the judge's answers: {said}", param="votes")
+        raise InvalidRequestError(
+            f"{column!r} has {vote!r}, which is none of the judge's answers: {said}", param="votes"
+        )
     return float(number)
 
 
@@ -233,7 +247,8 @@ def _judged(judge: Judge, votes: pd.DataFrame) -> Sequence[float | None]:
 
     known: list[float | None] = [None] * len(votes)
     if judge.name in votes.columns and judge.name not in judge.reads:
-        known = [None if each != each else each for each in votes[judge.name].astype("Float64").to_numpy(float, na_value=np.nan)]
+        scores = votes[judge.name].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+        known = [None if np.isnan(each) else float(each) for each in scores]
     asked = [place for place, score in enumerate(known) if score is None]
     if not asked:
         return known

@@ -70,7 +70,7 @@ def agreement(first: Floats, second: Floats, items: Codes) -> Agreement:
     np.add.at(table, (rows, columns), weights)
     shares = table / table.sum()
     chance = float(shares.sum(axis=0) @ shares.sum(axis=1))
-    means = np.bincount(units, weights=(rows == columns) * weights)
+    means = np.asarray(np.bincount(units, weights=(rows == columns) * weights), dtype=np.float64)
     low, high = _limits(means, UNIT)
     alike = float(means.mean())
     if chance >= 1:
@@ -88,7 +88,7 @@ class Corrected:
         mean: the estimate; nan if there are no votes.
         low: lower limit of its 95 % interval.
         high: upper limit.
-        weight: how much the model's verdicts count: 0 if they say nothing about the human ones, 1 if they count in full.
+        weight: how much the model's verdicts count: from 0 (they say nothing about the human ones) to 1 (in full).
     """
 
     mean: float
@@ -100,10 +100,10 @@ class Corrected:
 def corrected_mean(human: Floats, judged: Floats, unvoted: Floats, bounds: Bounds = UNIT) -> Corrected:
     """Prediction-powered inference: the model's mean, plus how much it errs on the items that have human verdicts.
 
-    The estimate is that of Angelopoulos, Bates, Fannjiang, Jordan and Zrnic 2023 (https://arxiv.org/abs/2301.09633) with
-    the weight of PPI++ (Angelopoulos, Duchi and Zrnic 2023, https://arxiv.org/abs/2311.01453, section 6). Their interval
-    is a normal approximation, which fails for few votes and for rates near 0 and 1. Here each of the two means has
-    Gaffke's limits, and these are combined by Zou and Donner's rule (2008, "Construction of confidence limits about
+    The estimate is that of Angelopoulos et al. 2023 (https://arxiv.org/abs/2301.09633) with the weight of PPI++
+    (Angelopoulos, Duchi and Zrnic 2023, https://arxiv.org/abs/2311.01453, section 6). Their interval is a normal
+    approximation, which fails for few votes and for rates near 0 and 1. Here each of the two means has Gaffke's limits,
+    and these are combined by Zou and Donner's rule (2008, "Construction of confidence limits about
     effect measures: a general approach", https://doi.org/10.1002/sim.3095). `tools/statistics_table.py` simulates it.
 
     Args:
@@ -126,7 +126,9 @@ def corrected_mean(human: Floats, judged: Floats, unvoted: Floats, bounds: Bound
         mean += weight * model
         below += (weight * (model - model_low)) ** 2
         above += (weight * (model_high - model)) ** 2
-    return Corrected(mean, max(mean - math.sqrt(below), least), min(mean + math.sqrt(above), greatest), weight)
+    return Corrected(
+        mean, max(mean - math.sqrt(below), least), min(mean + math.sqrt(above), greatest), weight
+    )
 
 
 def _weight(human: Floats, judged: Floats, unvoted: Floats) -> float:
