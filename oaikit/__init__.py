@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from oaikit.conversation import Conversation as Conversation
     from oaikit.engine.engine import Engine as Engine
     from oaikit.errors import OAIKitError as OAIKitError
+    from oaikit.experiments.analysis.power import power as power
+    from oaikit.experiments.analysis.regression import assert_no_regression as assert_no_regression
     from oaikit.experiments.analysis.results import open_sweep as open_sweep
+    from oaikit.experiments.analysis.sweep_diff import diff_sweeps as diff_sweeps
     from oaikit.experiments.design.space import grid as grid
     from oaikit.experiments.design.space import named as named
     from oaikit.experiments.design.space import zip as zip
@@ -49,15 +52,18 @@ _HOME = {
     "Token": "oaikit.reply",
     "TuningTable": "oaikit.widgets.tuning.table",
     "Usage": "oaikit.reply",
+    "assert_no_regression": "oaikit.experiments.analysis.regression",
     "compare": "oaikit.experiments.oneoff",
     "connect": "oaikit.connection",
     "contains": "oaikit.experiments.scoring.scorers",
+    "diff_sweeps": "oaikit.experiments.analysis.sweep_diff",
     "exact": "oaikit.experiments.scoring.scorers",
     "grid": "oaikit.experiments.design.space",
     "judge": "oaikit.experiments.scoring.scorers",
     "load_ipython_extension": "oaikit.magics",  # which ``%load_ext oaikit`` calls
     "named": "oaikit.experiments.design.space",
     "open_sweep": "oaikit.experiments.analysis.results",
+    "power": "oaikit.experiments.analysis.power",
     "regex": "oaikit.experiments.scoring.scorers",
     "scorer": "oaikit.experiments.scoring.scorers",
     "stream": "oaikit.widgets.stream_view",
@@ -77,14 +83,17 @@ __all__ = [
     "Token",
     "TuningTable",
     "Usage",
+    "assert_no_regression",
     "compare",
     "connect",
     "contains",
+    "diff_sweeps",
     "exact",
     "grid",
     "judge",
     "named",
     "open_sweep",
+    "power",
     "regex",
     "scorer",
     "stream",

@@ -85,11 +85,12 @@ ROOM_MAY_IMPORT: dict[str, set[str]] = {
     "columns": set(),
     "store": {"columns"},
     "design": {"columns", "store"},
-    "scoring": {"columns", "design", "store"},
+    "scoring": {"calibration", "columns", "design", "store"},  # calibration: by `Judge.calibrate` alone
     "run": {"columns", "design", "scoring", "store"},
     "analysis": {"columns", "design", "scoring", "store"},
     "sweep": {"analysis", "columns", "design", "run", "scoring", "store", "tune"},
     "tune": {"analysis", "columns", "design", "run", "scoring", "store", "sweep"},
+    "calibration": {"analysis", "scoring", "sweep"},
     "oneoff": {"design", "sweep"},
     "accessor": {"design", "sweep"},
 }

@@ -172,12 +172,17 @@ def is_setter(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bo
     return any(isinstance(each, ast.Attribute) and each.attr == "setter" for each in node.decorator_list)
 
 
+def is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    """Whether it is one of a function's signatures; the function itself has the docstring."""
+    return any(isinstance(each, ast.Name) and each.id == "overload" for each in node.decorator_list)
+
+
 def undocumented(body: list[ast.stmt], prefix: str, inherited: dict[str, set[str]]) -> Iterator[str]:
     """Public functions and classes, and the public methods of these, that have no docstring and inherit none."""
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_":
             name = f"{prefix}.{node.name}"
-            if ast.get_docstring(node) is None and not is_setter(node):
+            if ast.get_docstring(node) is None and not is_setter(node) and not is_overload(node):
                 yield name
             if isinstance(node, ast.ClassDef):
                 bases = [inherited.get(base.id, set()) for base in node.bases if isinstance(base, ast.Name)]

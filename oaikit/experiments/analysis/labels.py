@@ -214,4 +214,4 @@ def _index(keys: pd.DataFrame, labels: list[Any] | None, name: str) -> Any:
 
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:
-    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+    return np.asarray(np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0))

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oaikit.backend import Backend
 from oaikit.errors import InvalidRequestError
@@ -18,6 +18,9 @@ from oaikit.experiments.design.templates import fields_of, fill
 from oaikit.experiments.scoring.fingerprint import fingerprint
 from oaikit.experiments.scoring.matching import any_of, equals, holds
 from oaikit.experiments.store.keys import digest
+
+if TYPE_CHECKING:
+    from oaikit.experiments.calibration import Calibration
 
 Row = Mapping[str, Any]
 """What a scorer sees: the result's own columns, the axes' values and the item's data."""
@@ -98,6 +101,28 @@ class Judge:
         question = fill(self.question, row)
         text = f"Text:\n{row['text']}\n\nQuestion about the text: {question}\nAnswer with one of: {said}."
         return [{"role": "user", "content": text}]
+
+    def calibrate(self, votes: Any, *, column: str | None = None) -> Calibration:
+        """Compare the judge with human votes: ``judge.calibrate(votes)``, where ``votes`` may be a `TuningTable`.
+
+        The judge is asked about each answer that was voted on, unless the votes have a column of its name.
+
+        Args:
+            votes: a DataFrame, or a `TuningTable` with stars. It needs the columns ``text`` and ``vote``, and those
+                that the judge's question names. Votes are the judge's answers ("yes", "no") or the numbers that these
+                count as. With the columns ``item`` or ``prompt``, votes on one item count as one.
+            column: the column of the votes (default: ``vote``, or a TuningTable's ``winner``).
+
+        Returns:
+            How far they agree, and with `Calibration.correct` the means of a sweep without the judge's errors.
+
+        Raises:
+            InvalidRequestError: there are no votes, a column is missing, or a vote is none of the judge's answers.
+            OAIKitError: the judge's server is not there.
+        """
+        from oaikit.experiments.calibration import calibrate
+
+        return calibrate(self, votes, column=column)
 
     def score(self, text: str) -> float | None:
         """What the judge's answer counts as; None if it is none of the answers."""
