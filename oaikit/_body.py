@@ -15,18 +15,22 @@ Prompt = str | Sequence[int]
 EXTRA: Final = "extra_body"
 """The argument for parameters that only some other server has. OpenAI's client has the same name for it."""
 
+WHOLE_CONTEXT: Final = "context"
+"""The value of ``max_tokens`` for as much as the context leaves. A server that has no limit of its own is sent none."""
+
 _KINDS: Final[dict[Endpoint, str]] = {CHAT: "chats", COMPLETIONS: "completions"}
 
 
-def chat_body(messages: Messages, options: Mapping[str, Any]) -> dict[str, Any]:
+def chat_body(messages: Messages, options: Mapping[str, Any], images: Sequence[Any] = ()) -> dict[str, Any]:
     """The body of a chat.
 
     Args:
         messages: A user's message, or OpenAI messages.
         options: Sampling parameters by name, and ``extra_body``: parameters that are sent unchecked.
+        images: Images for the last message: paths, bytes, URLs, PIL images or arrays.
 
     Raises:
-        InvalidRequestError: A name is unknown, or the messages are not a list.
+        InvalidRequestError: A name is unknown, the messages are not a list, or an image cannot be read.
     """
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
@@ -35,7 +39,23 @@ def chat_body(messages: Messages, options: Mapping[str, Any]) -> dict[str, Any]:
             f"`messages` must be a text or a list of messages, not {type(messages).__name__}",
             param="messages",
         )
-    return {"messages": list(messages), **checked_options(CHAT, options)}
+    sent = list(messages)
+    if not isinstance(images, list | tuple):
+        images = [images]  # one image needs no list
+    if images:
+        sent[-1:] = [_with_images(sent[-1] if sent else None, images)]
+    return {"messages": sent, **checked_options(CHAT, options)}
+
+
+def _with_images(message: Any, images: Sequence[Any]) -> dict[str, Any]:
+    from oaikit._images import image_url  # imported here: most chats have no images
+
+    if not isinstance(message, Mapping) or message.get("role") != "user":
+        raise InvalidRequestError("images need a last message of the user's", param="images")
+    content = message.get("content") or []
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    shown = [{"type": "image_url", "image_url": {"url": image_url(image)}} for image in images]
+    return {**message, "content": [*parts, *shown]}
 
 
 def completion_body(prompt: Prompt, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,16 +13,21 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from oaikit._body import Messages, Prompt, chat_body, completion_body
+from oaikit._body import WHOLE_CONTEXT, Messages, Prompt, chat_body, completion_body
 from oaikit._json import plain
 from oaikit._loop import LoopThread
 from oaikit._sse import EventReader
-from oaikit.errors import EngineError, from_body
-from oaikit.reply import Delta, Reply
+from oaikit.errors import EngineError, InvalidRequestError, from_body
+from oaikit.reply import AnswerForm, Delta, Reply
 from oaikit.sampling import CHAT, COMPLETIONS, Endpoint
 
+if TYPE_CHECKING:
+    from oaikit.tools.functions import Functions
+    from oaikit.tools.loop import Approve, ChatLoop
+
+_ROUNDS = LoopThread("oaikit-rounds")  # where the tool calls of synchronous chats are run from
 T = TypeVar("T")
 # vLLM computes these whole: asking for a stream is an error.
 _NOT_STREAMED: Final = ("use_beam_search", "best_of")
@@ -65,33 +70,175 @@ class Backend(ABC):
                 and integer keys have one.
         """
 
-    def chat(self, messages: Messages, **sampling: Any) -> Reply:
-        """Answer a chat: a user's message, or a list of OpenAI messages."""
-        return self.stream(messages, **sampling).wait()
+    def chat(
+        self,
+        messages: Messages,
+        *,
+        schema: Any = None,
+        tools: Any = None,
+        max_rounds: int | None = None,
+        approve: Approve | None = None,
+        images: Any = (),
+        **sampling: Any,
+    ) -> Reply:
+        """Answer a chat: ``llm.chat("Why is the sky blue?", max_tokens=200)``.
+
+        With ``schema`` or functions as ``tools``, ``max_tokens`` is what the context leaves unless it is given: half of
+        an object is none.
+
+        Args:
+            messages: A user's message, or a list of OpenAI messages.
+            schema: What the answer must be like: a pydantic model, a dataclass, any type that pydantic can check, or a
+                JSON schema (dict). `Reply.parsed` is then the object.
+            tools: Python functions and MCP servers (`oaikit.mcp`) that the model may call. Calls are run, and the model
+                is asked again, until it calls nothing more; the last reply is returned, and its ``calls`` are those
+                that were run. Or OpenAI's descriptions of tools (dicts), which are only sent.
+            max_rounds: Rounds of calls after which the model has to answer; 8 unless given.
+            approve: Called before each call with the tool's name and its arguments (dict); the call is run if it
+                returns true. Without it all calls are run.
+            images: An image, or a list of them, for the last message: a path, the bytes of a file, a PIL image, an
+                array, or a URL.
+            **sampling: Sampling parameters by name.
+
+        Raises:
+            InvalidRequestError: A name is unknown, or a value makes no sense.
+            OAIKitError: What else the server's answer stands for.
+        """
+        own = _functions(tools)
+        if own is None:
+            _refuse_without_functions(max_rounds, approve)
+            return self.stream(messages, schema=schema, tools=tools, images=images, **sampling).wait()
+        loop = self._chat_loop(messages, own, schema, max_rounds, approve, images, sampling)
+        return _ROUNDS.run(loop.reply())
 
     def complete(self, prompt: Prompt, **sampling: Any) -> Reply:
         """Continue a text, or a list of token ids."""
         return self.stream_completion(prompt, **sampling).wait()
 
-    def stream(self, messages: Messages, **sampling: Any) -> Stream:
-        """Answer a chat piece by piece: ``for delta in llm.stream("Count to ten"): ...``."""
-        return self.request(CHAT, chat_body(messages, sampling))
+    def stream(
+        self, messages: Messages, *, schema: Any = None, tools: Any = None, images: Any = (), **sampling: Any
+    ) -> Stream:
+        """Answer a chat piece by piece: ``for delta in llm.stream("Count to ten"): ...``.
+
+        The arguments are those of `chat`. A stream is one answer, so functions are not run: ``tools`` are OpenAI's
+        descriptions.
+
+        Raises:
+            InvalidRequestError: ``tools`` holds a function.
+        """
+        if _functions(tools) is not None:
+            raise InvalidRequestError(
+                "a stream does not run functions; use llm.chat(tools=…) or ok.Chat(tools=…)", param="tools"
+            )
+        if tools is not None:
+            sampling["tools"] = tools
+        form = None
+        if schema is not None:
+            form = _form(schema, sampling)
+        stream = self.request(CHAT, chat_body(messages, sampling, images))
+        stream.reply.form = form
+        return stream
 
     def stream_completion(self, prompt: Prompt, **sampling: Any) -> Stream:
         """Continue a text piece by piece."""
         return self.request(COMPLETIONS, completion_body(prompt, sampling))
 
-    async def achat(self, messages: Messages, **sampling: Any) -> Reply:
+    async def achat(
+        self,
+        messages: Messages,
+        *,
+        schema: Any = None,
+        tools: Any = None,
+        max_rounds: int | None = None,
+        approve: Approve | None = None,
+        images: Any = (),
+        **sampling: Any,
+    ) -> Reply:
         """`chat`, awaited."""
-        return await self.stream(messages, **sampling).await_()
+        own = _functions(tools)
+        if own is None:
+            _refuse_without_functions(max_rounds, approve)
+            return await self.stream(messages, schema=schema, tools=tools, images=images, **sampling).await_()
+        return await self._chat_loop(messages, own, schema, max_rounds, approve, images, sampling).reply()
 
     async def acomplete(self, prompt: Prompt, **sampling: Any) -> Reply:
         """`complete`, awaited."""
         return await self.stream_completion(prompt, **sampling).await_()
 
-    def astream(self, messages: Messages, **sampling: Any) -> Stream:
+    def astream(self, messages: Messages, **options: Any) -> Stream:
         """`stream`, for ``async for``."""
-        return self.stream(messages, **sampling)
+        return self.stream(messages, **options)
+
+    def _chat_loop(
+        self,
+        messages: Messages,
+        functions: Functions,
+        schema: Any,
+        max_rounds: int | None,
+        approve: Approve | None,
+        images: Any,
+        sampling: dict[str, Any],
+    ) -> ChatLoop:
+        """The loop of tool calls. The form of the answer, if there is one, comes when the calls are over."""
+        from oaikit.tools.loop import MOST_ROUNDS, ChatLoop
+
+        rounds = MOST_ROUNDS if max_rounds is None else max_rounds
+        if rounds < 1:
+            raise InvalidRequestError(f"`max_rounds` is at least 1, not {rounds}", param="max_rounds")
+        sampling.setdefault("max_tokens", WHOLE_CONTEXT)
+        form: AnswerForm | None = None
+        final: dict[str, Any] = {}
+        if schema is not None:
+            form = _form(schema, final)
+
+        async def ask(body: Mapping[str, Any]) -> Reply:
+            reply = await self.request(CHAT, body).await_()
+            reply.form = form
+            return reply
+
+        body = chat_body(messages, sampling, images)
+        return ChatLoop(
+            ask, body, functions, rounds, strict=self.is_vllm, approve=approve, final=final or None
+        )
+
+
+def _functions(tools: Any) -> Functions | None:
+    """What of a call's ``tools`` is to be run; None if they are OpenAI's descriptions, or there are none.
+
+    Raises:
+        InvalidRequestError: They are both, or neither.
+    """
+    if tools is None or (
+        isinstance(tools, list | tuple) and all(isinstance(each, Mapping) for each in tools)
+    ):
+        return None
+    from oaikit.tools.functions import Functions
+
+    return Functions([tools] if callable(tools) or hasattr(tools, "functions") else tools)
+
+
+def _refuse_without_functions(max_rounds: int | None, approve: Approve | None) -> None:
+    for name, value in (("max_rounds", max_rounds), ("approve", approve)):
+        if value is not None:
+            raise InvalidRequestError(f"`{name}` needs functions as tools=[…]", param=name)
+
+
+def _form(schema: Any, sampling: dict[str, Any]) -> AnswerForm:
+    """The form of the answer, and in ``sampling`` what asks for it.
+
+    Raises:
+        InvalidRequestError: It has no JSON schema, or another form is asked for too.
+    """
+    from oaikit.schema import Schema
+
+    for name in ("response_format", "structured_outputs"):
+        if sampling.get(name) is not None:
+            raise InvalidRequestError(f"`schema` does not go with `{name}`: give one of them", param="schema")
+    form = schema if isinstance(schema, Schema) else Schema(schema)
+    sampling["response_format"] = form.response_format()
+    if "max_completion_tokens" not in sampling:
+        sampling.setdefault("max_tokens", WHOLE_CONTEXT)
+    return form
 
 
 def prepared(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from oaikit import progress, settings, status_card
+from oaikit._body import WHOLE_CONTEXT
 from oaikit._loop import LoopThread
 from oaikit._openai_errors import check_redirects, translated
 from oaikit._url import base_url
@@ -131,6 +132,7 @@ class Connection(Backend):
         # OpenAI's clients refuse an empty key. Servers without keys ignore it.
         self._api_key = api_key or "none"
         self._model = model
+        self._contexts: dict[str, int | None] = {}  # tokens, by the model's name
         _CONNECTIONS.add(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -277,7 +279,20 @@ class Connection(Backend):
         entries = listed.get("data")
         if not isinstance(entries, list):
             raise NotFoundError(f"{self.url} has no list of models; is it an API's base URL, ending in /v1?")
-        return [str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry]
+        listed_models = [entry for entry in entries if isinstance(entry, dict) and "id" in entry]
+        self._contexts = {str(entry["id"]): entry.get("max_model_len") for entry in listed_models}
+        return [str(entry["id"]) for entry in listed_models]
+
+    async def _context_of(self, model: str) -> int | None:
+        """The most tokens to ask a model for; None where nothing is to be said, because the server sets no limit.
+
+        oaikit's servers cut it to what is left of the context. Others refuse more than is left.
+        """
+        if not self.is_oaikit:
+            return None
+        if model not in self._contexts:
+            await self._models()
+        return self._contexts.get(model)
 
     async def _get_api(self, name: str, *, retry: bool = True) -> dict[str, Any]:
         client = self._client if retry else self._client.with_options(max_retries=0)
@@ -304,7 +319,7 @@ class Connection(Backend):
 
     async def _load(self, model: str, engine_args: dict[str, Any], wait: bool) -> dict[str, Any]:
         status = await self._post_api("load", {"model": model, "engine_args": engine_args})
-        self._model = None  # the names are others now
+        self._model, self._contexts = None, {}  # the names are others now
         with progress.bar() as show:
             while wait and status["state"] in ("loading", "hung"):
                 show(status.get("progress"))
@@ -341,6 +356,8 @@ class Connection(Backend):
         client = self._client
         route: Any = client.chat.completions if endpoint == CHAT else client.completions
         body = {**body, "model": body.get("model") or await self._default_model()}
+        if body.get("max_tokens") == WHOLE_CONTEXT:
+            body |= {"max_tokens": await self._context_of(body["model"])}
         required = {name: body.pop(name) for name in ("model", "messages", "prompt") if name in body}
         headers = {"X-OAIKit-Abort": abort} if abort else {}
         try:

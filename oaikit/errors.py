@@ -13,6 +13,7 @@ OAIKitError
 ├── RequestAbortedError        499  somebody else ended the request, through oaikit/api/abort
 ├── ServerNotFoundError        –    no server to connect to
 ├── SettingError               –    a setting or environment variable that makes no sense
+├── InvalidAnswerError         –    an answer that does not fit the schema it was asked for with
 ├── ConversationError          –    a message or a file of messages that makes no sense
 ├── StorageError               500  a file that oaikit keeps can't be read or written
 ├── FileError                  –    a file that cannot be written
@@ -163,6 +164,12 @@ class SettingError(OAIKitError):
     """A setting or an environment variable has a value that makes no sense."""
 
     code = "invalid_setting"
+
+
+class InvalidAnswerError(OAIKitError):
+    """An answer does not fit the schema that it was asked for with."""
+
+    code = "invalid_answer"
 
 
 class ConversationError(OAIKitError):

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from IPython.core.error import UsageError
 from IPython.display import display
 
 from oaikit.progress import in_kernel
 from oaikit.reply import Reply
+from oaikit.schema import FENCED, parsed_json, unfenced
 from oaikit.transcript import html_of, markdown_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 FORMS: Final = ("markdown", "code", "json", "math", "html", "text")
 
 _BRACES = re.compile(r"\{\{([^{}\n]+)\}\}|\{([^{}\n]+)\}")
-_FENCED = re.compile(r"^(```+|~~~+)[^\n`]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 # Nothing is fetched from anywhere; a sandbox without permissions lets no script run.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
 
@@ -113,78 +112,6 @@ def _index(node: ast.expr, names: Mapping[str, Any]) -> Any:
     return _value(node, names)
 
 
-# -- schemas -----------------------------------------------------------------------------------------------------------
-
-
-class Schema:
-    """What an answer must be like: a pydantic model, a dataclass, or a JSON schema.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-
-    def __init__(self, name: str, value: Any) -> None:
-        self.name = name
-        self._adapter: Any = None
-        if isinstance(value, dict):
-            self._schema = value
-            return
-        is_class = isinstance(value, type)
-        if not is_class or not (dataclasses.is_dataclass(value) or hasattr(value, "model_json_schema")):
-            raise UsageError(f"--schema: {name} is no pydantic model, dataclass or JSON schema (dict)")
-        from pydantic import PydanticUserError, TypeAdapter
-        from pydantic.errors import PydanticSchemaGenerationError
-
-        try:
-            self._adapter = TypeAdapter(value)
-            self._schema = self._adapter.json_schema()
-        except (PydanticUserError, PydanticSchemaGenerationError, NameError) as exc:
-            raise UsageError(f"--schema: {name} has no JSON schema: {_first_line(exc)}") from None
-
-    def response_format(self) -> dict[str, Any]:
-        """The request's parameter."""
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", self.name)
-        return {"type": "json_schema", "json_schema": {"name": name, "schema": self._schema, "strict": True}}
-
-    def parse_all(self, reply: Reply) -> Any:
-        """The object that the answer stands for; of several answers a list of them.
-
-        Raises:
-            UsageError: one stands for none.
-        """
-        found = [self.parse(choice.text, choice.finish_reason) for choice in reply.choices]
-        return found[0] if len(found) == 1 else found
-
-    def parse(self, text: str, finish_reason: str | None) -> Any:
-        """The object that an answer stands for.
-
-        Raises:
-            UsageError: it stands for none.
-        """
-        value = _json(text, finish_reason)
-        if self._adapter is None:
-            return value
-        try:
-            return self._adapter.validate_json(_unfenced(text))
-        except ValueError as exc:  # pydantic's ValidationError
-            errors = exc.errors() if hasattr(exc, "errors") else [{"loc": (), "msg": str(exc)}]
-            place = ".".join(map(str, errors[0]["loc"]))
-            said = f"{place}: {errors[0]['msg']}" if place else errors[0]["msg"]
-            raise UsageError(f"the answer is no {self.name}: {said}") from None
-
-
-def _json(text: str, finish_reason: str | None) -> Any:
-    try:
-        return json.loads(_unfenced(text))
-    except ValueError as exc:
-        cut = " (it was cut off by max_tokens)" if finish_reason == "length" else ""
-        raise UsageError(f"the answer is no JSON{cut}: {_first_line(exc)}") from None
-
-
-def _first_line(exc: Exception) -> str:
-    return (str(exc).splitlines() or [type(exc).__name__])[0]
-
-
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
@@ -192,7 +119,7 @@ def show_as(form: str, reply: Reply, shell: InteractiveShell) -> None:
     """Show a complete answer in a form, after it was streamed; of markdown only what the stream did not show.
 
     Raises:
-        UsageError: the answer is no JSON, where that was asked for.
+        InvalidAnswerError: The answer is not JSON, where that was asked for.
     """
     if form == "text" and not in_kernel():  # a terminal has printed the first as it is
         form = "markdown"
@@ -215,26 +142,20 @@ def _bundle(form: str, text: str, finish_reason: str | None) -> dict[str, Any]:
         case "code":
             return _preformatted(code_of(text))
         case "json":
-            value = _json(text, finish_reason)
+            value = parsed_json(text, finish_reason)
             shown = _preformatted(json.dumps(value, indent=2, ensure_ascii=False))
             return shown | ({"application/json": value} if isinstance(value, dict | list) else {})
         case "math":
             return {"text/plain": text, "text/latex": _latex(text)}
         case "html":
-            return {"text/plain": text, "text/html": _frame(_unfenced(text))}
+            return {"text/plain": text, "text/html": _frame(unfenced(text))}
     return {"text/plain": text}
 
 
 def code_of(text: str) -> str:
     """What stands in the fences of an answer; all of it, where there are none."""
-    blocks = [match[2].rstrip("\n") for match in _FENCED.finditer(text)]
+    blocks = [match[2].rstrip("\n") for match in FENCED.finditer(text)]
     return "\n\n".join(blocks) or text.strip()
-
-
-def _unfenced(text: str) -> str:
-    """An answer that is JSON or HTML, without the fence that models like to put around it."""
-    match = _FENCED.search(text)
-    return match[2] if match and not text.lstrip().startswith(("{", "[", "<")) else text.strip()
 
 
 def _preformatted(text: str) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from IPython.display import display
 from oaikit.backend import json_or_text
 from oaikit.connection import Connection, connect
 from oaikit.conversation import Conversation
-from oaikit.errors import InvalidRequestError
-from oaikit.magic_text import FORMS, Schema, interpolated, show_as
+from oaikit.errors import InvalidAnswerError, InvalidRequestError
+from oaikit.magic_text import FORMS, interpolated, show_as
 from oaikit.reply import Reply
 from oaikit.sampling import CHAT, check_each, parameters
+from oaikit.schema import Schema
 from oaikit.widgets.stream_view import asked_of, show
 
 _HELP = """\
@@ -132,8 +133,11 @@ class OAIMagics(Magics):
             raise
         reply = replies[0]
         self._go_on(options["chat"], conversation, reply)
-        self._assign(options["out"], reply if schema is None else schema.parse_all(reply))
-        show_as(options["form"], reply, self._shell)
+        try:
+            self._assign(options["out"], reply if schema is None else _parsed_answers(schema, reply))
+            show_as(options["form"], reply, self._shell)
+        except InvalidAnswerError as exc:
+            raise UsageError(exc.message) from None
 
     def _schema(self, name: str | None, sampling: dict[str, Any]) -> Schema | None:
         """What the answer must be like; the request's parameters are told of it."""
@@ -143,7 +147,10 @@ class OAIMagics(Magics):
             raise UsageError("--schema does not go with --response-format or --structured-outputs")
         if name not in self._shell.user_ns:
             raise UsageError(f"--schema: there is no variable {name!r}")
-        schema = Schema(name, self._shell.user_ns[name])
+        try:
+            schema = Schema(self._shell.user_ns[name], name)
+        except InvalidRequestError as exc:
+            raise UsageError(f"--schema {name}: {exc.message}") from None
         sampling["response_format"] = schema.response_format()
         return schema
 
@@ -177,6 +184,12 @@ class OAIMagics(Magics):
         """Set the variable that was named."""
         if name:
             self._shell.user_ns[name] = value
+
+
+def _parsed_answers(schema: Schema, reply: Reply) -> Any:
+    """The object that the answer stands for; of several answers a list of them."""
+    found = schema.parse_all(reply)
+    return found[0] if len(found) == 1 else found
 
 
 # -- lines -------------------------------------------------------------------------------------------------------------

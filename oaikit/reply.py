@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from oaikit._distribution import missing
 from oaikit.errors import InvalidRequestError
@@ -126,13 +126,35 @@ class Choice:
         call["function"]["arguments"] += function.get("arguments") or ""
 
 
+@dataclass(frozen=True)
+class CalledTool:
+    """A tool call that was run on the way to a reply.
+
+    ``arguments`` is JSON as the model wrote it, ``result`` the text that the model was told; ``failed``: the call was
+    not made, or the tool raised.
+    """
+
+    name: str
+    arguments: str
+    result: str
+    failed: bool = False
+
+
+class AnswerForm(Protocol):
+    """The schema that an answer was asked for with; see `oaikit.schema.Schema`."""
+
+    def parse(self, text: str, finish_reason: str | None = None) -> Any:
+        """The object that an answer stands for."""
+
+
 @dataclass
 class Reply:
     """An answer, complete or so far.
 
     ``ttft_s`` is the time from the call to the first token that came through, seconds; None when the answer was not
     streamed. ``latency_s`` is the time from the call to the end, seconds. ``cancelled``: it was broken off from here,
-    and is what had come by then.
+    and is what had come by then. If tools were run, ``calls`` has their calls in order, and ``messages`` all that was
+    said, this answer included, to go on from.
     """
 
     model: str = ""
@@ -141,6 +163,10 @@ class Reply:
     ttft_s: float | None = None
     latency_s: float = 0.0
     cancelled: bool = False
+    calls: list[CalledTool] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    # What the answer has to be like, of a call with ``schema``.
+    form: AnswerForm | None = field(default=None, repr=False, compare=False)
     # Pieces with content, and those of them that came after the first read; for `tokens_per_s`.
     _pieces: int = field(default=0, repr=False, compare=False)
     _later_pieces: int = field(default=0, repr=False, compare=False)
@@ -176,6 +202,26 @@ class Reply:
     def tool_calls(self) -> list[dict[str, Any]]:
         """The tool calls of the first choice, in OpenAI's shape."""
         return self._first.tool_calls
+
+    @property
+    def parsed(self) -> Any:
+        """The object that the first choice stands for, of a call with ``schema``.
+
+        Raises:
+            InvalidAnswerError: The text does not fit the schema; `text` has it.
+            InvalidRequestError: No schema was given.
+        """
+        return self._parsed(self._first)
+
+    @property
+    def all_parsed(self) -> list[Any]:
+        """The objects of all choices; see `parsed`."""
+        return [self._parsed(choice) for choice in self.choices]
+
+    def _parsed(self, choice: Choice) -> Any:
+        if self.form is None:
+            raise InvalidRequestError("this reply was not asked for with schema=…", param="schema")
+        return self.form.parse(choice.text, choice.finish_reason)
 
     @property
     def tokens(self) -> list[Token]:

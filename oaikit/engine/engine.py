@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, NoReturn
 
 from oaikit import status_card
+from oaikit._body import WHOLE_CONTEXT
 from oaikit.backend import Backend, Stream, parse_answer, prepared
 from oaikit.engine import _child, metrics
 from oaikit.engine.call import Message, http_scope
@@ -104,6 +105,8 @@ class Engine(Backend):
 
     async def _events(self, endpoint: Endpoint, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         body = {**body, "model": body.get("model") or self.model}
+        if body.get("max_tokens") == WHOLE_CONTEXT:
+            del body["max_tokens"]  # vLLM's own default
         messages: asyncio.Queue[Message] = asyncio.Queue()
         scope = http_scope("POST", f"/v1/{endpoint}", b"", [(b"content-type", b"application/json")])
         call = self._host.open(scope, json.dumps(body).encode(), messages.put)

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from oaikit._body import EXTRA, checked_options
+from oaikit._images import data_url
 from oaikit.backend import Backend
 from oaikit.connection import connect
 from oaikit.conversation import Conversation
 from oaikit.errors import InvalidRequestError
 from oaikit.reply import Reply
 from oaikit.sampling import CHAT, UNSET, Unset
+from oaikit.tools.functions import Functions
 from oaikit.widgets.chat_view import ChatView
-from oaikit.widgets.functions import Functions
 from oaikit.widgets.history import History
-from oaikit.widgets.images import data_url
 from oaikit.widgets.listing import HistoryList
 from oaikit.widgets.live import LOOP
 from oaikit.widgets.parameters import Parameters

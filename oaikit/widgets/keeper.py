@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from oaikit._threads import in_thread
 from oaikit.conversation import SYSTEM_ROLES, Conversation, Node
 from oaikit.errors import OAIKitError
 from oaikit.widgets.history import History, Record
-from oaikit.widgets.threads import in_thread
 
 
 class Keeper:

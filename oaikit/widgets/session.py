@@ -10,22 +10,22 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
 
+from oaikit._images import checked_data_url
+from oaikit._threads import off_loop
 from oaikit.backend import Backend
 from oaikit.conversation import Conversation
 from oaikit.errors import ConversationError, InvalidRequestError, OAIKitError
 from oaikit.reply import Reply
+from oaikit.tools.functions import Functions
 from oaikit.widgets import messages
 from oaikit.widgets.answer import Beginning, branch
 from oaikit.widgets.document import LiveDocument
 from oaikit.widgets.engine_status import status_of
 from oaikit.widgets.exports import export, parse
-from oaikit.widgets.functions import Functions
 from oaikit.widgets.history import History, Record
-from oaikit.widgets.images import checked_data_url
 from oaikit.widgets.keeper import Keeper
 from oaikit.widgets.mirror import Mirror
 from oaikit.widgets.parameters import Parameters, controls
-from oaikit.widgets.threads import off_loop
 from oaikit.widgets.turn import Approvals, Asking, Turn
 
 _BUSY: Final = "An answer is on its way: wait for it, or stop it first."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,9 +14,10 @@ from oaikit.connection import Connection
 from oaikit.errors import OAIKitError
 from oaikit.reply import Reply
 from oaikit.sampling import CHAT
+from oaikit.tools.functions import Functions, Outcome
+from oaikit.tools.loop import MOST_ROUNDS, REFUSED, ToolCall, ToolLoop
 from oaikit.widgets.answer import Answer, Beginning, other_choices
 from oaikit.widgets.figures import COUNTED
-from oaikit.widgets.functions import Functions, Outcome
 from oaikit.widgets.messages import for_request
 from oaikit.widgets.mirror import Mirror
 
@@ -78,30 +79,19 @@ class Asking:
     sampling: Callable[[], Awaitable[Mapping[str, Any]]]
     functions: Functions = field(default_factory=Functions)
     reasoning: bool = False
-    most_rounds: int = 8
+    most_rounds: int = MOST_ROUNDS
 
-    async def body(self, round: int) -> dict[str, Any]:
-        """A request's body without its messages.
-
-        A tool choice that forces a call counts for the first answer only: the model would never come to another.
-        """
+    async def body(self) -> dict[str, Any]:
+        """A request's body without its messages and tools."""
         body = dict(await self.sampling())
         if self.llm.is_vllm:
             body["stream_options"] = COUNTED
         if self.model:
             body["model"] = self.model
-        if not self.functions:
-            body.pop("tool_choice", None)
-            body.pop("parallel_tool_calls", None)
-            return body
-        body["tools"] = self.functions.specs(strict=self.llm.is_vllm)
-        forced = body.get("tool_choice", "auto") not in ("auto", "none")
-        if round and (forced or round >= self.most_rounds):
-            body["tool_choice"] = "none"
         return body
 
 
-class Turn:
+class Turn(ToolLoop):
     """An answer behind the leaf, tool calls and their results, until the model is done.
 
     ``reply`` is the last answer, so far; ``began`` is set when it is asked for, ``streaming`` while it is on its way.
@@ -117,6 +107,7 @@ class Turn:
         keep: Callable[[], object],
         beginning: Beginning | None = None,
     ) -> None:
+        super().__init__(asking.functions, asking.most_rounds)
         self._mirror, self._asking, self._approvals, self._keep = mirror, asking, approvals, keep
         self._beginning = beginning or Beginning()
         self.reply = Reply()
@@ -130,16 +121,16 @@ class Turn:
     async def run(self) -> None:
         """Run to the end, which cancelling brings about at once."""
         try:
-            for round in range(self._asking.most_rounds + 1):
-                if round:
-                    self._beginning = Beginning()
-                    self._answer = self._new_answer()
-                await self._ask(round)
-                if self.error or self.stopped or not self._answer.calls:
-                    return
-                await self._call_tools(self._answer)
+            await super().run()
         except asyncio.CancelledError:
             self.stopped = True
+
+    async def ask(self, round: int) -> Sequence[ToolCall]:
+        if round:
+            self._beginning = Beginning()
+            self._answer = self._new_answer()
+        await self._ask(round)
+        return () if self.error or self.stopped else self._answer.calls
 
     def close(self) -> None:
         """The run is over, or was cancelled before it began: nothing is on its way any more."""
@@ -180,7 +171,8 @@ class Turn:
 
     async def _receive(self, answer: Answer, round: int, body: Mapping[str, Any]) -> None:
         try:
-            asked = {**await self._asking.body(round), **body}
+            sampling = await self._asking.body()
+            asked = {**self.offer(sampling, round, strict=self._asking.llm.is_vllm), **body}
             stream = self._asking.llm.request(CHAT, asked, abort=self._token)
             self.reply, self.streaming = stream.reply, True
             self.began.set()
@@ -211,40 +203,28 @@ class Turn:
 
     # -- tools -----------------------------------------------------------------------------------------------------
 
-    async def _call_tools(self, answer: Answer) -> None:
-        """Run the calls that may be run, and put their results behind the answer, in the order of the calls."""
-        ids = [call["id"] for call in answer.calls]
-        results = [asyncio.create_task(self._call(answer, index)) for index in range(len(ids))]
-        try:
-            texts = await asyncio.gather(*results)
-        except asyncio.CancelledError:
-            for result in results:
-                result.cancel()
-            await asyncio.gather(*results, return_exceptions=True)
-            raise
-        for id, text in zip(ids, texts, strict=True):
-            self._mirror.add({"role": "tool", "tool_call_id": id, "content": text})
+    def keep(self, calls: Sequence[ToolCall], outcomes: Sequence[Outcome]) -> None:
+        for call, outcome in zip(calls, outcomes, strict=True):
+            self._mirror.add({"role": "tool", "tool_call_id": call["id"], "content": outcome.text})
         self._keep()
 
-    async def _call(self, answer: Answer, index: int) -> str:
-        """Run one call, if it may be run; returns what the model is told."""
-        call = answer.calls[index]
-        name, arguments = call["function"]["name"], call["function"]["arguments"]
+    async def call(self, index: int, call: ToolCall) -> Outcome:
+        answer, name = self._answer, call["function"]["name"]
         try:
             if self._approvals.asks(name):
                 answer.set_call(index, "asked")
                 self._keep()
                 if not await self._approvals.ask(call["id"]):
                     answer.set_call(index, "denied")
-                    return "The user did not allow this call."
+                    return REFUSED
             answer.set_call(index, "running")
-            outcome = await self._asking.functions.call(name, arguments)
+            outcome = await self.functions.call(name, call["function"]["arguments"])
         except asyncio.CancelledError:
             waited = self._mirror.conversation[answer.id].info["calls"][call["id"]]["state"] == "asked"
             answer.set_call(index, "denied" if waited else "failed", None if waited else "stopped")
             raise
         self._show(answer, index, outcome)
-        return outcome.text
+        return outcome
 
     def _show(self, answer: Answer, index: int, outcome: Outcome) -> None:
         answer.set_call(index, "failed" if outcome.failed else "done", outcome.text)

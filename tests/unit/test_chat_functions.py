@@ -16,7 +16,7 @@ import pytest
 
 from oaikit.errors import InvalidRequestError
 from oaikit.sampling import CHAT, check_each
-from oaikit.widgets.functions import Function, Functions, Outcome, as_text
+from oaikit.tools.functions import Function, Functions, Outcome, as_text
 
 
 class Unit(enum.Enum):

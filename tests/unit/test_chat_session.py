@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from oaikit._images import checked_data_url, data_url
 from oaikit.connection import Connection
 from oaikit.conversation import Conversation
 from oaikit.errors import ConversationError, InvalidRequestError, OAIKitError, ServerNotFoundError
@@ -23,11 +24,10 @@ from oaikit.widgets.answer import Answer, Beginning, branch, other_choices
 from oaikit.widgets.document import LiveDocument
 from oaikit.widgets.exports import export, filename, parse
 from oaikit.widgets.history import History
-from oaikit.widgets.images import checked_data_url, data_url
 from oaikit.widgets.mirror import Mirror
 from oaikit.widgets.parameters import Parameters, controls
 from oaikit.widgets.session import Session, empty_document
-from oaikit.widgets.turn import Approvals, Asking
+from oaikit.widgets.turn import Approvals
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 CALL = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
@@ -253,26 +253,6 @@ def test_the_engines_limit_of_alternatives_counts() -> None:
         params["top_logprobs"] = 3
     params.allow_logprobs(-1)
     params["top_logprobs"] = 100
-
-
-def test_a_forced_tool_call_is_forced_once(nowhere: Connection) -> None:
-    from oaikit.widgets.functions import Functions
-
-    def add(a: int, b: int) -> int:
-        return a + b
-
-    async def bodies(choice: Any, *functions: Any) -> list[Any]:
-        async def sampling() -> dict[str, Any]:
-            return {} if choice is None else {"tool_choice": choice}
-
-        asking = Asking(nowhere, None, "", {}, sampling, Functions(functions), most_rounds=2)
-        return [(await asking.body(round)).get("tool_choice") for round in range(3)]
-
-    named = {"type": "function", "function": {"name": "add"}}
-    assert asyncio.run(bodies(named, add)) == [named, "none", "none"]
-    assert asyncio.run(bodies("required", add)) == ["required", "none", "none"]
-    assert asyncio.run(bodies(None, add)) == [None, None, "none"]
-    assert asyncio.run(bodies("required")) == [None, None, None]
 
 
 # -- an answer on its way ----------------------------------------------------------------------------------------------

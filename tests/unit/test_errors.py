@@ -17,6 +17,7 @@ from oaikit.errors import (
     EngineStoppedError,
     EngineUnavailableError,
     FileError,
+    InvalidAnswerError,
     InvalidRequestError,
     ModelNotFoundError,
     OAIKitError,
@@ -39,7 +40,15 @@ def example(cls: type[OAIKitError]) -> OAIKitError:
 
 
 # Nothing in a body tells these from any other failure of a server.
-INDISTINCT = {FileError, OAIKitError, EngineError, ServerNotFoundError, SettingError, ConversationError}
+INDISTINCT = {
+    FileError,
+    OAIKitError,
+    EngineError,
+    ServerNotFoundError,
+    SettingError,
+    ConversationError,
+    InvalidAnswerError,
+}
 
 
 @pytest.mark.parametrize("cls", tree())

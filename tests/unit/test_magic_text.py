@@ -1,14 +1,12 @@
-"""What the magics do with text: names filled in, fences taken off, schemas."""
+"""What the magics do with text: names filled in, fences taken off."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
-from IPython.core.error import UsageError
 
-from oaikit.magic_text import Schema, code_of, interpolated
+from oaikit.magic_text import code_of, interpolated
 
 NAMES = {"city": "Rome", "places": ["Oslo", "Bern"], "who": SimpleNamespace(name="Ada"), "which": 1}
 
@@ -54,33 +52,3 @@ def test_braces_that_cannot_be_names_need_no_remark(text: str) -> None:
 def test_code_is_taken_out_of_its_fences() -> None:
     assert code_of("Here:\n```python\na = 1\n```\nand\n```\nb\n```\n") == "a = 1\n\nb"
     assert code_of(" a = 1 ") == "a = 1"
-
-
-@dataclass
-class Person:
-    name: str
-    age: int
-
-
-def test_a_dataclass_is_a_schema_and_comes_back_as_one() -> None:
-    schema = Schema("Person", Person)
-    assert schema.response_format()["json_schema"]["schema"]["required"] == ["name", "age"]
-    assert schema.parse('```json\n{"name": "Ada", "age": 36}\n```', "stop") == Person("Ada", 36)
-
-
-@pytest.mark.parametrize(
-    ("answer", "finish_reason", "said"),
-    [
-        ('{"name": "Ada", "age"', "length", "cut off by max_tokens"),
-        ('{"name": "Ada", "age": "old"}', "stop", "age: "),
-        ("no JSON", "stop", "no JSON: "),
-    ],
-)
-def test_what_does_not_fit_is_an_error_that_says_why(answer: str, finish_reason: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        Schema("Person", Person).parse(answer, finish_reason)
-
-
-def test_what_is_no_schema_is_refused() -> None:
-    with pytest.raises(UsageError, match="is no pydantic model, dataclass or JSON schema"):
-        Schema("number", 3)

@@ -161,7 +161,9 @@ def documented_methods(trees: list[ast.Module]) -> dict[str, set[str]]:
     classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     return {
         each.name: {
-            node.name for node in each.body if isinstance(node, ast.FunctionDef) and ast.get_docstring(node)
+            node.name
+            for node in each.body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node)
         }
         for each in classes
     }

@@ -151,7 +151,7 @@ async def ask(llm: Backend, examples: Iterable[Example], **sampling: Any) -> lis
     return await together(
         llm.achat(
             [as_sent(message) for message in example.prompt],
-            **({"tools": list(example.tools)} if example.tools else {}),
+            tools=list(example.tools) or None,
             **sampling,
         )
         for example in examples

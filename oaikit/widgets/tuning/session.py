@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from oaikit._threads import off_loop
 from oaikit.backend import Backend
 from oaikit.errors import InvalidRequestError, OAIKitError
 from oaikit.experiments.run.provenance import provenance
 from oaikit.sampling import Limits
 from oaikit.widgets.document import LiveDocument
 from oaikit.widgets.engine_status import status_of
-from oaikit.widgets.threads import off_loop
 from oaikit.widgets.tuning.answer import Answer, Asked, Result
 from oaikit.widgets.tuning.parameters import controls
 from oaikit.widgets.tuning.state import Question, Row, State

@@ -17,9 +17,9 @@ from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from oaikit._loop import LoopThread
+from oaikit._threads import in_thread
 from oaikit.errors import InvalidRequestError
-from oaikit.widgets import docstrings
-from oaikit.widgets.threads import in_thread
+from oaikit.tools import docstrings
 
 _COROUTINES = LoopThread("oaikit-tools")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what OpenAI's API and vLLM's parsers take

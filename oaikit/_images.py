@@ -18,7 +18,7 @@ _SIGNATURES = {
     b"GIF8": "gif",
     b"BM": "bmp",
 }
-_TAKES = "an image is a path, the bytes of a PNG, JPEG, GIF, WebP or BMP file, a PIL image, or an array"
+_TAKES = "an image is a path, the bytes of a PNG, JPEG, GIF, WebP or BMP file, a PIL image, an array or a URL"
 
 
 def data_url(image: Any) -> str:
@@ -45,6 +45,17 @@ def data_url(image: Any) -> str:
         raise InvalidRequestError(f"{_TAKES}, not {type(image).__name__}", param="images")
     content = bytes(image)
     return f"data:image/{_kind(content)};base64,{base64.b64encode(content).decode()}"
+
+
+def image_url(image: Any) -> str:
+    """An image as the URL of an ``image_url`` part: an http(s) URL as it is, everything else by `data_url`.
+
+    The server fetches what an http(s) URL names, if it may. Servers of oaikit fetch from no host unless the engine
+    argument ``allowed_media_domains`` names it.
+    """
+    if isinstance(image, str) and image.startswith(("http://", "https://")):
+        return image
+    return data_url(image)
 
 
 def checked_data_url(url: Any) -> str:
