@@ -30,6 +30,7 @@ from vllm.entrypoints.generate.base.protocol import (
 )
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.app import build_app
+from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.envs import disable_envs_cache, enable_envs_cache
 from vllm.model_executor.model_loader import get_model_loader
 from vllm.parser.abstract_parser import DelegatingParser
@@ -59,9 +60,10 @@ from oaikit.engine.arguments import (
     set_argument,
 )
 from oaikit.engine.installation import no_gpu
-from oaikit.engine.parsers import Types, answer_alike
+from oaikit.engine.parsers import Types
 from oaikit.engine.pieces import Detokenizer
 from oaikit.engine.redaction import public_url
+from oaikit.engine.serving import answer_alike
 from oaikit.engine.shortcut import shortened
 from oaikit.engine.state import STARTING_ENGINE_CORE
 from oaikit.engine.worker import WorkerThread
@@ -289,7 +291,7 @@ async def running(
         tasks = await llm.get_supported_tasks()
         app = build_app(args, tasks, llm.model_config)
         await init_app_state(llm, app.state, args, tasks)
-        answer_alike(app.state, PARSER_TYPES)
+        answer_alike(app.state, PARSER_TYPES, ErrorResponse)
         # The app's lifespan logs the engine's statistics, and freezes the garbage collector: without that a full
         # collection over vLLM's objects stops the process for 0.3 s under load.
         await stack.enter_async_context(app.router.lifespan_context(app))

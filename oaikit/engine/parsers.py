@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -114,12 +114,11 @@ def _one_for_each(parts: Sequence[Any]) -> list[Any]:
         if part.function.arguments:
             arguments.setdefault(part.index, []).append(part.function.arguments)
     for index, texts in arguments.items():
-        if len(texts) > 1:
-            entries[index].function.arguments = "".join(texts)
+        entries[index].function.arguments = "".join(texts)
     return list(entries.values())
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
     try:
         json.loads(text)
     except ValueError:
@@ -148,7 +147,7 @@ def _lost(total: _Total, content: str | None, calls: Sequence[Any], types: Types
                 parts.append(types.call(index=index, id=id_, type="function", function=function))
                 continue
             given = total.calls[index].arguments
-            if call.arguments.startswith(given) and call.arguments != given and not _is_json(given):
+            if call.arguments.startswith(given) and call.arguments != given and not is_json(given):
                 rest = types.function(arguments=call.arguments[len(given) :])
                 parts.append(types.call(index=index, function=rest))
     # Of a call that was begun and cannot be read as a whole, the markup is no content.
@@ -180,8 +179,8 @@ class SameInAStream(_Parser):  # type: ignore[misc]  # mypy does not follow into
     _prompt: Sequence[int] | None = None
     _pieces: Pieces | None = None
     _may_call = False
-    _white_space = ""  # at the beginning of the content, and dropped before a tool call
-    _has_begun = False
+    _white_space = ""  # that is kept back
+    _has_content = False
 
     def __init__(self, tokenizer: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(tokenizer, *args, **kwargs)
@@ -258,13 +257,20 @@ class SameInAStream(_Parser):  # type: ignore[misc]  # mypy does not follow into
             ]
         )
         if not self._may_call:
+            if (
+                delta is not None and delta.tool_calls
+            ):  # vLLM may give the end of a call that nobody asked for
+                delta.tool_calls = []
             return delta
         self._answer += pieces
         if delta is not None:
             self._total.add(delta)
         if finished:
-            delta = merged([delta, self._lost(request, prompt_token_ids)])
-        return self._without_white_space_before_a_call(delta, finished=finished)
+            lost = self._lost(request, prompt_token_ids)
+            if lost is not None:
+                self._total.add(lost)
+            delta = merged([delta, lost])
+        return self._without_white_space_beside_calls(delta, finished=finished)
 
     def _lost(self, request: Any, prompt: list[int] | None) -> Any:
         """What the parser finds in the whole answer, and has not found in its stream."""
@@ -280,20 +286,22 @@ class SameInAStream(_Parser):  # type: ignore[misc]  # mypy does not follow into
             return None
         return _lost(self._total, content, calls or (), self._types)
 
-    def _without_white_space_before_a_call(self, delta: Any, *, finished: bool) -> Any:
-        if self._has_begun or (delta is None and not (finished and self._white_space)):
+    def _without_white_space_beside_calls(self, delta: Any, *, finished: bool) -> Any:
+        """Keep white space back until there is other content. With tool calls alone there is no content."""
+        if self._has_content or (delta is None and not (finished and self._white_space)):
             return delta
         delta = self._types.message() if delta is None else delta
         content = self._white_space + (delta.content or "")
         self._white_space = ""
-        if delta.tool_calls or content.strip():
-            self._has_begun = True
-            content = content if content.strip() else ""
+        if content.strip():
+            self._has_content = True
         elif not finished:
             self._white_space, content = content, ""
+        elif self._total.calls:
+            content = ""
         if content != (delta.content or ""):
             delta.content = content or None
-        return delta if content or delta.reasoning or delta.tool_calls or finished else None
+        return delta if content or delta.reasoning or delta.tool_calls else None
 
 
 def same_in_a_stream(parser: type[Any], types: Types) -> type[Any]:
@@ -308,51 +316,3 @@ def same_in_a_stream(parser: type[Any], types: Types) -> type[Any]:
 
 def _may_call(request: Any) -> bool:
     return bool(request.tools) and request.tool_choice != "none"
-
-
-def _with_the_engines_length(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Have whole chats that were cut off say so: their ``finish_reason`` is ``length`` even if they have tool calls.
-
-    vLLM 0.32 says ``tool_calls`` instead, though not in a stream.
-
-    Args:
-        answer: `OpenAIServingChat.chat_completion_full_generator`.
-    """
-
-    async def answer_with_it(request: Any, results: AsyncIterator[Any], *args: Any, **kwargs: Any) -> Any:
-        reasons: dict[int, str | None] = {}
-
-        async def noted() -> AsyncIterator[Any]:
-            async for result in results:
-                reasons.update((output.index, output.finish_reason) for output in result.outputs)
-                yield result
-
-        response = await answer(request, noted(), *args, **kwargs)
-        for choice in getattr(response, "choices", ()):
-            if choice.finish_reason == "tool_calls" and (
-                not choice.message.tool_calls or reasons.get(choice.index) == "length"
-            ):
-                choice.finish_reason = reasons.get(choice.index) or "stop"
-        return response
-
-    return answer_with_it
-
-
-def answer_alike(state: Any, types: Types) -> None:
-    """Have chats, messages and responses answered alike in a stream and as a whole.
-
-    Args:
-        state: The state of vLLM's app, which has an object for each kind of request.
-        types: vLLM's classes.
-    """
-    for name in ("openai_serving_chat", "openai_serving_chat_batch", "anthropic_serving_messages"):
-        if (serving := getattr(state, name, None)) is None:
-            continue
-        if serving.parser_cls is not None:
-            serving.parser_cls = same_in_a_stream(serving.parser_cls, types)
-        serving.chat_completion_full_generator = _with_the_engines_length(
-            serving.chat_completion_full_generator
-        )
-    responses = getattr(state, "openai_serving_responses", None)
-    if responses is not None and responses.parser is not None:
-        responses.parser = same_in_a_stream(responses.parser, types)

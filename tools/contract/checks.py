@@ -189,13 +189,13 @@ def answering(sources: Sources) -> Verdicts:
     }
     for attribute in table.STATE_ATTRIBUTES:
         gone = f"{path}: {name} no longer sets state.{attribute}"
-        yield None if attribute in kept else Complaint(gone, table.PARSERS, attribute)
+        yield None if attribute in kept else Complaint(gone, table.SERVING, attribute)
     path, name, parameters = table.FULL_CHAT
     function = sources.function(path, name)
     there = tuple(each.arg for each in function.args.args) if function else ()
     word = name.rsplit(".", 1)[-1]
     gone = f"{path}: {name} no longer takes {', '.join(parameters)}"
-    yield None if there[: len(parameters)] == parameters else Complaint(gone, table.PARSERS, word)
+    yield None if there[: len(parameters)] == parameters else Complaint(gone, table.SERVING, word)
 
 
 def strings(sources: Sources) -> Verdicts:

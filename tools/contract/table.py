@@ -48,6 +48,7 @@ _CLI_ARGS = "vllm.entrypoints.common.cli_args vllm.entrypoints.launchers.cli_arg
 _ENGINE_OPTIONS = ("usage_context", "enable_log_requests", "aggregate_engine_logging", "disable_log_stats")
 
 PARSERS: Final = "oaikit/engine/parsers.py"
+SERVING: Final = "oaikit/engine/serving.py"
 _PARSER, _PROTOCOL = "vllm.parser.abstract_parser", "vllm.entrypoints.generate.base.protocol"
 _CHAT = "vllm.entrypoints.openai.chat_completion"
 _DELTA = ("delta_text", "delta_token_ids", "request", "prompt_token_ids")
@@ -67,10 +68,21 @@ _PARSING: Final = (
     _name(_PARSER, "Parser.reasoning_parser", used_in=PARSERS),
     _name(_PARSER, "Parser.model_tokenizer", used_in=PARSERS),
     _name(_PARSER, "Parser._engine_based", used_in=PARSERS),
-    _name(f"{_CHAT}.serving", "OpenAIServingChat.parser_cls", used_in=PARSERS),
-    _name(f"{_CHAT}.protocol", "ChatCompletionResponse.choices", used_in=PARSERS),
-    _name(f"{_CHAT}.protocol", "ChatCompletionResponseChoice.finish_reason", used_in=PARSERS),
-    _name("vllm.entrypoints.openai.responses.serving", "OpenAIServingResponses.parser", used_in=PARSERS),
+    _name(f"{_CHAT}.serving", "OpenAIServingChat.parser_cls", used_in=SERVING),
+    _name(f"{_CHAT}.serving", "OpenAIServingChat.create_chat_completion", "request", "raw_request", used_in=SERVING),
+    _name(f"{_CHAT}.protocol", "ChatCompletionResponse.choices", used_in=SERVING),
+    *(_name(f"{_CHAT}.protocol", f"ChatCompletionResponseChoice.{field}", used_in=SERVING)
+      for field in ("finish_reason", "index", "message", "stop_reason")),
+    _name(f"{_CHAT}.protocol", "ChatMessage.tool_calls", used_in=SERVING),
+    _name("vllm.entrypoints.openai.completion.serving", "OpenAIServingCompletion.create_completion",
+          "request", "raw_request", used_in=SERVING),
+    _name("vllm.entrypoints.openai.responses.serving", "OpenAIServingResponses.parser", used_in=SERVING),
+    _name("vllm.entrypoints.openai.responses.serving", "OpenAIServingResponses.create_responses",
+          "request", "raw_request", used_in=SERVING),
+    _name("vllm.entrypoints.anthropic.serving", "AnthropicServingMessages.messages_full_converter", "generator",
+          used_in=SERVING),
+    _name("vllm.entrypoints.anthropic.protocol", "AnthropicMessagesResponse.stop_reason", used_in=SERVING),
+    _name("vllm.entrypoints.anthropic.protocol", "AnthropicMessagesResponse.stop_sequence", used_in=SERVING),
     _name("vllm.v1.engine.detokenizer", "BaseIncrementalDetokenizer.decode_next", "next_token_id",
           used_in="oaikit/engine/pieces.py"),
     _name("vllm.v1.engine.detokenizer", "IncrementalDetokenizer.token_ids", used_in="oaikit/engine/pieces.py"),
@@ -148,7 +160,9 @@ NAMES: Final = (
     _name("vllm.renderers.chat_utils", "make_tool_call_id", called=True),
     _name("vllm.sampling_params", "SamplingParams.skip_special_tokens"),
     _name("vllm.sampling_params", "SamplingParams.spaces_between_special_tokens"),
+    _name("vllm.v1.engine.detokenizer", "IncrementalDetokenizer"),
     _name("vllm.v1.engine.detokenizer", "IncrementalDetokenizer.from_new_request", "tokenizer", "request"),
+    _name("vllm.entrypoints.serve.engine.protocol", "ErrorResponse"),
     *_PARSING,
 )  # fmt: skip
 
@@ -243,6 +257,11 @@ STRINGS: Final = (
         ),
         ("v1/metrics/loggers.py",),
         "oaikit/engine/metrics.py",
+    ),
+    Strings(
+        ("response.created", "response.in_progress"),
+        ("entrypoints/openai/responses/serving.py",),
+        "oaikit/engine/serving.py",
     ),
     Strings(("vllm.general_plugins",), ("plugins/__init__.py",), "pyproject.toml"),
     Strings(("VLLM_WORKER_MULTIPROC_METHOD",), ("envs.py",), ADAPTER),
