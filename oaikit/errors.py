@@ -16,6 +16,7 @@ OAIKitError
 ├── InvalidAnswerError         –    an answer that does not fit the schema it was asked for with
 ├── ConversationError          –    a message or a file of messages that makes no sense
 ├── StorageError               500  a file that oaikit keeps can't be read or written
+│   └── StorageLockedError     503  try again: another program has locked the file
 ├── FileError                  –    a file that cannot be written
 ├── RequestError               –    any other status a server answered
 └── EngineError                500
@@ -184,6 +185,15 @@ class StorageError(OAIKitError):
     code = "storage_error"
 
 
+class StorageLockedError(StorageError):
+    """Another program has locked a file that oaikit keeps; trying again may help."""
+
+    status = 503
+    code = "storage_locked"
+    retry_after_s = 1
+    retryable = True
+
+
 class FileError(OAIKitError, OSError):
     """A file cannot be written. It is an OSError too."""
 
@@ -263,6 +273,7 @@ _BY_CODE: dict[str, type[OAIKitError]] = {
         ModelNotFoundError,
         RequestAbortedError,
         StorageError,
+        StorageLockedError,
     )
     if cls.code
 }

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field, fields
-from functools import partial
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from oaikit._sqlite import Database, Schema, is_locked
-from oaikit.errors import AuthenticationError, NotFoundError, OAIKitError, StorageError
+from oaikit.errors import (
+    AuthenticationError,
+    NotFoundError,
+    OAIKitError,
+    StorageError,
+    StorageLockedError,
+)
+from oaikit_server.earlier_keys import EarlierKeys
 from oaikit_server.keys import DEFAULT_SCOPES, Key, hash_of
 
 log = logging.getLogger("oaikit.keys")
@@ -24,7 +28,10 @@ T = TypeVar("T")
 
 # How long a key that has ended is remembered, in seconds: until then its holder is told why it no longer works.
 _REMEMBERED_S: Final = 90 * 24 * 3600
-_LOCKED_S: Final = 5.0  # how long to wait for another server that is changing the file
+# How long a write waits for a lock that another process holds, and how long a read does, in seconds. The rollback
+# journal locks readers out for the milliseconds of a commit; requests should not fail for that.
+_LOCKED_S: Final = 5.0
+_READ_LOCKED_S: Final = 0.1
 _ADVICE: Final = "repair it, or move it away, and a new one is made"
 
 _SCHEMA: Final = Schema(
@@ -51,34 +58,42 @@ _INSERT_NEW: Final = f"{_INSERT} ON CONFLICT DO NOTHING"
 
 @dataclass(frozen=True)
 class _View:
-    """The keys as they were read, by hash, and how to notice that they have changed since.
+    """The keys as they were last read, and how to notice that they have changed since.
 
-    ``watch`` is a connection of the event loop's own, which never waits for a lock; without one, ``signature`` tells.
+    Attributes:
+        keys: the keys by the hash of their secret; None: the file has not been read yet.
+        watch: a connection for the event loop alone, which never waits for a lock. None: there is no file to watch.
+        version: the ``data_version`` of the watch before the keys were read.
+        signature: what `KeyStore._signature` returned then; compared where there is no watch.
     """
 
-    keys: Mapping[str, Key] = field(default_factory=dict)
+    keys: Mapping[str, Key] | None = None
     watch: Database | None = None
     version: int | None = None
     signature: object = "not read yet"
 
 
 class KeyStore:
-    """Keys in a file. The secret of a key is returned once, by `create`; the file has its SHA-256.
+    """Keys in a file. The secret of a key is returned once, by `create`; the file holds its SHA-256.
 
-    All that may wait for the disk or for other processes happens on a thread of the store. `find` answers from memory
-    and asks SQLite only whether another connection has changed the file.
+    `find` answers from memory. On the event loop it only asks SQLite whether another connection has changed the file.
+    A changed file is read on one thread of the store and written on another, so that no request waits behind a write
+    that waits for a lock. While another process locks the file against readers, the keys that were read last are valid.
 
     Args:
-        path: the file, such as ``keys.db``. Keys of earlier releases, in ``keys.json`` beside it, are taken over.
+        path: the file, such as ``keys.db``. The keys of earlier releases, in ``keys.json`` beside it, are taken over.
         clock: the time in seconds since 1970.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self._path, self._legacy, self._clock = path, path.with_suffix(".json"), clock
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="oaikit-keys")
-        self._file: Database | None = None  # the thread's
-        self._view = _View()
+        self._path, self._earlier, self._clock = path, EarlierKeys(path.with_suffix(".json")), clock
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="oaikit-keys-read")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="oaikit-keys-write")
+        self._file: Database | None = None  # used by the writer's thread alone
+        self._source: Database | None = None  # used by the reader's thread alone
+        self._view = _View()  # replaced by the reader's thread alone
         self._reading: Future[None] | None = None
+        self._taking_over: Future[None] | None = None
         self._logged = ""
 
     async def create(
@@ -89,7 +104,10 @@ class KeyStore:
         expires_in_s: float | None = None,
         requests_per_minute: int | None = None,
     ) -> tuple[Key, str]:
-        """Make a key; the key and its secret, which is not stored.
+        """Make a key.
+
+        Returns:
+            The key and its secret, which is not stored.
 
         Raises:
             InvalidRequestError: a value is out of range.
@@ -98,19 +116,19 @@ class KeyStore:
         key, secret = Key.new(
             name, scopes, self._clock(), expires_in_s=expires_in_s, requests_per_minute=requests_per_minute
         )
-        await self._on_thread(partial(self._insert, key))
+        await _done(self._writer.submit(self._insert, key))
         return key, secret
 
     async def list(self) -> list[dict[str, Any]]:
-        """Every key that is remembered, oldest first, with its state and without its hash.
+        """Describe every key that is remembered, oldest first.
 
         Raises:
             StorageError: the file cannot be read.
         """
-        return [self.describe(key) for key in await self._on_thread(self._all)]
+        return [self.describe(key) for key in await _done(self._reader.submit(self._all))]
 
     def describe(self, key: Key) -> dict[str, Any]:
-        """What may be shown of a key."""
+        """The fields of a key that may be shown, and its state. Its hash is not among them."""
         shown = {**key.as_dict(), "state": key.state(self._clock())}
         del shown["sha256"]
         return shown
@@ -122,32 +140,34 @@ class KeyStore:
             NotFoundError: there is no such key.
             StorageError: the file cannot be written.
         """
-        return await self._on_thread(partial(self._revoke, key_id))
+        return await _done(self._writer.submit(self._revoke, key_id))
 
     async def find(self, secret: str) -> Key | None:
-        """The key with this secret, or None. A file that cannot be read has no keys.
+        """Return the key with this secret, or None. A damaged file has no keys.
 
         Raises:
             AuthenticationError: the key has expired or was revoked.
+            StorageLockedError: the file has never been read, because another process locks it.
         """
         if not self._is_current():
             await self._read_again()
-        key = self._view.keys.get(hash_of(secret))
+        keys = self._view.keys
+        if keys is None:
+            raise StorageLockedError(f"another program has locked the key file {self._path}")
+        key = keys.get(hash_of(secret))
         if key is not None and (state := key.state(self._clock())) != "active":
             raise AuthenticationError(f"this key {'has' if state == 'expired' else 'was'} {state}")
         return key
 
     async def close(self) -> None:
-        """Close the file; the next use opens it again."""
-        await self._on_thread(self._close)
+        """Close the file. The next use opens it again."""
+        await _done(self._reader.submit(self._stop_reading))
+        await _done(self._writer.submit(self._close_file))
 
     # -- on the event loop ---------------------------------------------------------------------------------------------
 
-    async def _on_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.wrap_future(self._thread.submit(work))
-
     def _is_current(self) -> bool:
-        """Whether what is in memory is what is in the file. While another program locks the file, nothing changes."""
+        """Whether the keys in memory are those in the file. While another program locks it, nothing changes."""
         view = self._view
         if view.watch is None:
             return view.signature == self._signature()
@@ -158,16 +178,74 @@ class KeyStore:
         return version in (None, view.version) and view.watch.is_in_place()
 
     async def _read_again(self) -> None:
-        """Read the file once for all that wait for it."""
+        """Read the file once for every request that waits for it."""
         if self._reading is None or self._reading.done():
-            self._reading = self._thread.submit(self._read)
+            self._reading = self._reader.submit(self._read)
         await asyncio.shield(asyncio.wrap_future(self._reading))
 
     def _signature(self) -> tuple[tuple[int, int, int] | None, ...]:
-        """What changes with a file that is not open, or with the one of earlier releases."""
-        return _signature(self._path), _signature(self._legacy)
+        """A value that changes with a file that is not open, and with the file of earlier releases."""
+        return _signature(self._path), _signature(self._earlier.path)
 
-    # -- on the thread -------------------------------------------------------------------------------------------------
+    # -- on the reader's thread ----------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Take the keys that are in the file now. If it cannot be read, no key is valid, and the log says so once."""
+        signature, old = self._signature(), self._view
+        watch, version, problem = None, None, ""
+        try:
+            if signature[0] is not None:
+                watch = self._connected(old.watch)
+                watch.rows("PRAGMA busy_timeout = 0")
+                version = watch.data_version()  # before the keys are read, so that no later change is missed
+            keys = {key.sha256: key for key in self._all()}
+            self._view = _View(keys, watch, version, signature)
+        except OAIKitError as exc:
+            if not is_locked(exc):
+                self._view, problem = _View({}, signature=signature), exc.message
+        for each in {old.watch, watch}:
+            if each is not None and each is not self._view.watch:
+                each.close()
+        if problem and problem != self._logged:
+            log.error("none of the keys is valid: %s", problem)
+        self._logged = problem
+
+    def _all(self) -> Sequence[Key]:
+        """Every key that is remembered, oldest first, with those of earlier releases that are not taken over yet."""
+        # These first: they are removed from their file after they have come into the other one.
+        earlier = self._earlier.read(required=not self._path.exists()) or ()
+        if earlier and (self._taking_over is None or self._taking_over.done()):
+            self._taking_over = self._writer.submit(self._take_over)
+        if not self._path.exists():
+            return earlier
+        self._source = self._connected(self._source)
+        keys = [self._parsed(row) for row in self._source.rows(f"{_SELECT} ORDER BY rowid")]
+        known = {key.id for key in keys} | {key.sha256 for key in keys}
+        return [*keys, *(key for key in earlier if not {key.id, key.sha256} & known)]
+
+    def _connected(self, old: Database | None) -> Database:
+        """A connection to the file for reading: the old one, unless the file has been replaced."""
+        if old is not None:
+            if old.is_in_place():
+                return old
+            old.close()
+        return Database(self._path, _SCHEMA, create=False, timeout_s=_READ_LOCKED_S)
+
+    def _stop_reading(self) -> None:
+        view, self._view = self._view, _View()
+        source, self._source = self._source, None
+        for each in (view.watch, source):
+            if each is not None:
+                each.close()
+
+    def _parsed(self, row: tuple[Any, ...]) -> Key:
+        stored = dict(zip(_FIELDS, row, strict=True))
+        try:
+            return Key.from_dict({**stored, "scopes": stored["scopes"].split()})
+        except (AttributeError, TypeError, ValueError) as exc:
+            raise StorageError(f"the key file {self._path} is damaged ({exc}): {_ADVICE}") from exc
+
+    # -- on the writer's thread ----------------------------------------------------------------------------------------
 
     def _insert(self, key: Key) -> None:
         forgotten = self._clock() - _REMEMBERED_S
@@ -177,7 +255,7 @@ class KeyStore:
 
     def _revoke(self, key_id: str) -> Key:
         missing = NotFoundError(f"there is no key with the id {key_id!r}", param="id")
-        if not self._path.exists() and not self._legacy.exists():
+        if not self._path.exists() and not self._earlier.path.exists():
             raise missing
         with self._opened().transaction() as db:
             now = int(self._clock())
@@ -187,110 +265,48 @@ class KeyStore:
             raise missing
         return self._parsed(row)
 
-    def _all(self) -> Sequence[Key]:
-        if not self._path.exists() and not self._legacy.exists():
-            return []
-        return [self._parsed(row) for row in self._opened().rows(f"{_SELECT} ORDER BY rowid")]
-
-    def _read(self) -> None:
-        """Take what is in the file now. If it cannot be read, no key is valid, and the log says so once."""
-        signature, old = self._signature(), self._view
-        keys: dict[str, Key] = {}
-        watch, version = None, None
-        try:
-            if any(signature):
-                watch = self._watch(old.watch)
-                version = watch.data_version()  # before the keys: what changes meanwhile is seen next time
-                keys = {key.sha256: key for key in self._all()}
-            self._view, problem = _View(keys, watch, version, signature), ""
-        except OAIKitError as exc:
-            # A file that is locked is tried again, another one when it has changed.
-            self._view, problem = _View() if is_locked(exc) else _View(signature=signature), exc.message
-        for each in {old.watch, watch}:
-            if each is not None and each is not self._view.watch:
-                each.close()
-        if problem and problem != self._logged:
-            log.error("none of the keys is valid: %s", problem)
-        self._logged = problem
-
-    def _watch(self, old: Database | None) -> Database:
-        self._opened()
-        if old is not None and old.is_in_place():
-            return old
-        watch = Database(self._path, _SCHEMA, create=False, timeout_s=_LOCKED_S)
-        watch.rows("PRAGMA busy_timeout = 0")
-        return watch
-
     def _opened(self) -> Database:
         if self._file is not None and not self._file.is_in_place():
             self._close_file()
         if self._file is None:
-            taken_over = self._keys_of_earlier_releases()
+            earlier = self._earlier.read(required=not self._path.exists())
             self._file = Database(self._path, _SCHEMA, timeout_s=_LOCKED_S)
-            if taken_over is not None:
-                with self._file.transaction() as db:
-                    db.executemany(_INSERT_NEW, map(_row, taken_over))
-                self._put_aside(self._legacy)
+            self._store_earlier(self._file, earlier)
         return self._file
 
-    def _close(self) -> None:
-        view, self._view = self._view, _View()
-        if view.watch is not None:
-            view.watch.close()
-        self._close_file()
+    def _take_over(self) -> None:
+        """Move the keys of earlier releases into the file."""
+        try:
+            # A file that is open already may have been opened before that of earlier releases came back.
+            self._store_earlier(self._opened(), self._earlier.read(required=False))
+        except OAIKitError as exc:
+            log.warning("the keys in %s are not taken over yet: %s", self._earlier.path, exc.message)
+
+    def _store_earlier(self, file: Database, earlier: Sequence[Key] | None) -> None:
+        if earlier is None:
+            return
+        with file.transaction() as db:
+            db.executemany(_INSERT_NEW, map(_row, earlier))
+        self._earlier.put_aside(self._path)
 
     def _close_file(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    def _parsed(self, row: tuple[Any, ...]) -> Key:
-        stored = dict(zip(_FIELDS, row, strict=True))
-        try:
-            return Key.from_dict({**stored, "scopes": stored["scopes"].split()})
-        except (AttributeError, TypeError, ValueError) as exc:
-            raise StorageError(f"the key file {self._path} is damaged ({exc}): {_ADVICE}") from exc
 
-    # -- what earlier releases kept ------------------------------------------------------------------------------------
+async def _done(work: Future[T]) -> T:
+    """Wait for work on another thread.
 
-    def _keys_of_earlier_releases(self) -> Sequence[Key] | None:
-        """The keys in ``keys.json``; None if there is no such file.
-
-        Raises:
-            StorageError: it cannot be read, and there is no file of this release yet.
-        """
-        try:
-            content = json.loads(self._legacy.read_bytes())
-            if content["version"] != 1:
-                raise ValueError("another version")
-            return [Key.from_dict(entry) for entry in content["keys"]]
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, AttributeError, KeyError, TypeError, ValueError) as exc:
-            reason = (
-                exc.strerror if isinstance(exc, OSError) else f"not a file of keys ({type(exc).__name__})"
-            )
-            problem = f"{self._legacy} can't be read: {reason}; repair it, or move it away"
-            if not self._path.exists():
-                raise StorageError(problem) from exc
-            log.error("keys of an earlier release are not taken over: %s", problem)
-            return None
-
-    def _put_aside(self, file: Path) -> None:
-        """Rename it, so that keys which are forgotten here do not come back from there."""
-        names = (
-            file.with_name(f"{file.name}.imported{suffix}")
-            for suffix in ("", *(f".{n}" for n in range(1, 100)))
-        )
-        unused = next(name for name in names if not name.exists())
-        with suppress(FileNotFoundError):  # another server has been faster
-            file.rename(unused)
-            log.info(
-                "the keys in %s are in %s from now on; the old file is kept as %s",
-                file,
-                self._path,
-                unused.name,
-            )
+    Raises:
+        StorageLockedError: another process has locked the file.
+    """
+    try:
+        return await asyncio.wrap_future(work)
+    except StorageError as exc:
+        if is_locked(exc):
+            raise StorageLockedError(exc.message) from exc
+        raise
 
 
 def _row(key: Key) -> tuple[str | int | None, ...]:

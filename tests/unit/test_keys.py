@@ -21,7 +21,15 @@ from typing import Any
 
 import pytest
 
-from oaikit.errors import AuthenticationError, InvalidRequestError, NotFoundError, OAIKitError, StorageError
+from oaikit._sqlite import database
+from oaikit.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    NotFoundError,
+    OAIKitError,
+    StorageError,
+    StorageLockedError,
+)
 from oaikit_server import key_store
 from oaikit_server.key_store import KeyStore
 from oaikit_server.keys import InferenceKey, Key, Scope, bearer
@@ -213,9 +221,9 @@ def changed(statement: str) -> Callable[[Path], object]:
         store = Keys(path)
         store.create("old")
         store.close()
-        database = sqlite3.connect(path, isolation_level=None)
-        database.execute(statement)
-        database.close()
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute(statement)
+        connection.close()
 
     return change
 
@@ -342,6 +350,7 @@ def test_keys_of_earlier_releases_are_taken_over(store, path, legacy, first):
     with pytest.raises(AuthenticationError, match="was revoked"):
         store.find(ENDED)
     assert [key["name"] for key in store.list()][:2] == ["old", "ended"]
+    store.close()
     assert not legacy.exists()
     assert path.with_name("keys.json.imported").read_bytes() == content, "kept, out of the way"
 
@@ -434,21 +443,33 @@ LOCK = """
 import sqlite3, sys
 database = sqlite3.connect(sys.argv[1], isolation_level=None)
 database.execute("PRAGMA locking_mode = " + sys.argv[2])
-database.execute("BEGIN EXCLUSIVE")
+database.execute("BEGIN " + sys.argv[3])
 print("locked", flush=True)
 sys.stdin.read()
 """
 
 
 @contextmanager
-def locked_by_another_process(path: Path, mode: str) -> Iterator[None]:
+def locked_by_another_process(path: Path, mode: str, lock: str = "EXCLUSIVE") -> Iterator[None]:
     locker = subprocess.Popen(
-        [sys.executable, "-c", LOCK, path, mode], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", LOCK, path, mode, lock],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert locker.stdout is not None
-    assert locker.stdout.readline() == "locked\n"
-    yield
-    locker.communicate()
+    try:
+        assert locker.stdout.readline() == "locked\n"
+        yield
+    finally:
+        locker.communicate()
+
+
+@pytest.fixture(params=["wal", "delete"])
+def journal(request, monkeypatch):
+    """The journal that files get: a write-ahead log, or a rollback journal, as on a file system of a network."""
+    monkeypatch.setattr(database, "supports_wal", lambda folder: request.param == "wal")
+    return request.param
 
 
 def test_a_lock_of_another_process_stops_neither_the_loop_nor_known_keys(path, monkeypatch):
@@ -461,22 +482,63 @@ def test_a_lock_of_another_process_stops_neither_the_loop_nor_known_keys(path, m
         assert (found, pause < 0.2) == (key, True)
         for work in (lambda: store.store.create("new"), lambda: store.store.revoke(key.id)):
             failure, pause = longest_pause(work)
-            assert isinstance(failure, StorageError)
+            assert isinstance(failure, StorageLockedError)
             assert "another program has locked the key file" in str(failure)
+            assert failure.status == 503
             assert pause < 0.2
     assert store.revoke(key.id).id == key.id
 
 
-def test_a_lock_from_before_the_first_request_does_not_stop_the_loop(path, monkeypatch):
-    monkeypatch.setattr(key_store, "_LOCKED_S", 0.5)
+def test_a_lock_from_before_the_first_request_is_answered_with_503(path, journal):
     store = Keys(path)
     key, secret = store.create("ci")
     store.close()
     with locked_by_another_process(path, "EXCLUSIVE"):
-        found, pause = longest_pause(lambda: store.store.find(secret))
-        assert found is None
+        began = time.monotonic()
+        failure, pause = longest_pause(lambda: store.store.find(secret))
+        assert time.monotonic() - began < 1
         assert pause < 0.2
+        assert isinstance(failure, StorageLockedError)
+        assert (failure.status, failure.retryable) == (503, True)
     assert store.find(secret) == key, "the lock is gone"
+
+
+def test_an_unread_change_does_not_wait_behind_a_write_that_waits_for_a_lock(path, journal):
+    store, other = Keys(path), Keys(path)
+    store.find(store.create("old")[1])
+    key, secret = other.create("made by another server")
+
+    async def find_during_a_write() -> tuple[Key | None, list[dict[str, Any]], float]:
+        writing = asyncio.ensure_future(store.store.create("waits"))
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        found, listed = await store.store.find(secret), await store.store.list()
+        seconds = time.monotonic() - began
+        assert not writing.done(), "it still waits"
+        writing.cancel()
+        return found, listed, seconds
+
+    with locked_by_another_process(path, "NORMAL", "IMMEDIATE"):
+        found, listed, seconds = asyncio.run(find_during_a_write())
+    assert found == key
+    assert [each["name"] for each in listed] == ["old", "made by another server"]
+    assert seconds < 1
+    store.close()
+
+
+def test_keys_that_were_read_stay_valid_while_the_file_can_not_be_read(path, journal):
+    store, other = Keys(path), Keys(path)
+    key, secret = store.create("known")
+    store.find(secret)
+    _, unread = other.create("not read yet")
+    other.close()
+    with locked_by_another_process(path, "NORMAL"):
+        began = time.monotonic()
+        assert store.find(secret) == key
+        # A write-ahead log can be read in spite of the lock.
+        assert (store.find(unread) is not None) == (journal == "wal")
+        assert time.monotonic() - began < 1
+    assert store.find(unread) is not None
 
 
 def test_keys_can_be_used_and_not_made_where_the_folder_is_read_only(open_folder, request):
