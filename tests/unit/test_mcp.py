@@ -6,7 +6,6 @@ import asyncio
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import oaikit as ok
 from oaikit.errors import InvalidRequestError, ServerNotFoundError
 from oaikit.tools.functions import Functions
 from oaikit.tools.mcp import MCPServer
+from tests.harness import wait_until
 from tests.unit.test_chat_calls import Scripted, calls, running  # noqa: F401  (a fixture)
 
 pytest.importorskip("mcp")
@@ -90,16 +90,18 @@ def test_closing_ends_the_command() -> None:
     assert "is closed" in outcome.text
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_server_behind_a_url() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen([*COMMAND, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: listens(port), 30)
         with ok.mcp(f"http://127.0.0.1:{port}/mcp", headers={"X-Test": "1"}) as server:
             assert asyncio.run(Functions([server]).call("add", '{"a": 2, "b": 2}')).text == "4"
     finally:
