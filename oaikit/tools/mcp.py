@@ -68,6 +68,7 @@ class MCPServer:
     ) -> None:
         self.name = server if isinstance(server, str) else shlex.join(server)
         self._errors: IO[bytes] | None = None  # what a command prints besides its answers
+        self._http: Any = None  # the client of a URL with headers
         self._ready: Future[list[Any]] = Future()
         self._client: Client | None = None
         self._closing: asyncio.Event | None = None
@@ -134,6 +135,8 @@ class MCPServer:
                 self._ready.set_exception(self._not_found(_reason(exc)))
         finally:
             self._client = None
+            if self._http is not None:
+                await self._http.aclose()
             if self._errors is not None:
                 self._errors.close()
 
@@ -147,8 +150,9 @@ class MCPServer:
         except ImportError as exc:
             raise missing("MCP servers need mcp", "mcp") from exc
         if isinstance(server, str) and re.match(r"https?://", server):
-            client = create_mcp_http_client(headers=dict(headers)) if headers else None
-            return streamable_http_client(server, http_client=client)
+            # The transport closes only a client of its own making.
+            self._http = create_mcp_http_client(headers=dict(headers)) if headers else None
+            return streamable_http_client(server, http_client=self._http)
         words = shlex.split(server) if isinstance(server, str) else [str(word) for word in server]
         if not words:
             raise InvalidRequestError("the command of the MCP server is empty", param="server")
