@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from oaikit.reply import Reply as Reply
     from oaikit.reply import Token as Token
     from oaikit.reply import Usage as Usage
+    from oaikit.tools.mcp import mcp as mcp
     from oaikit.widgets.chat import Chat as Chat
     from oaikit.widgets.stream_view import stream as stream
     from oaikit.widgets.tuning.table import TuningTable as TuningTable
@@ -61,6 +62,7 @@ _HOME = {
     "grid": "oaikit.experiments.design.space",
     "judge": "oaikit.experiments.scoring.scorers",
     "load_ipython_extension": "oaikit.magics",  # which ``%load_ext oaikit`` calls
+    "mcp": "oaikit.tools.mcp",
     "named": "oaikit.experiments.design.space",
     "open_sweep": "oaikit.experiments.analysis.results",
     "power": "oaikit.experiments.analysis.power",
@@ -91,6 +93,7 @@ __all__ = [
     "exact",
     "grid",
     "judge",
+    "mcp",
     "named",
     "open_sweep",
     "power",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from oaikit.errors import InvalidRequestError
 from oaikit.sampling import CHAT, COMPLETIONS, Endpoint, parameters
 
 Messages = str | Sequence[Mapping[str, Any]]
 Prompt = str | Sequence[int]
+Route = Endpoint | Literal["embeddings", "rerank", "tokenize", "detokenize"]
+"""Where a request goes: the path below ``v1/``, or beside it for those that `BESIDE_V1` has."""
+BESIDE_V1: Final = ("tokenize", "detokenize")
 
 EXTRA: Final = "extra_body"
 """The argument for parameters that only some other server has. OpenAI's client has the same name for it."""

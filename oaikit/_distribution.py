@@ -30,6 +30,7 @@ EXTRA_OF = {
         ),
         "experiments",
     ),
+    "mcp": "mcp",
 }
 """The extra that brings each optional module. ipykernel brings IPython."""
 

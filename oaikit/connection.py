@@ -12,11 +12,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from oaikit import progress, settings, status_card
-from oaikit._body import WHOLE_CONTEXT
+from oaikit._body import BESIDE_V1, WHOLE_CONTEXT, Route
 from oaikit._loop import LoopThread
 from oaikit._openai_errors import check_redirects, translated
+from oaikit._stream import Stream, parse_answer
 from oaikit._url import base_url
-from oaikit.backend import Backend, Stream, parse_answer, prepared
+from oaikit.backend import Backend, prepared
 from oaikit.errors import (
     AuthenticationError,
     EngineError,
@@ -27,7 +28,7 @@ from oaikit.errors import (
     ServerNotFoundError,
     from_body,
 )
-from oaikit.sampling import CHAT, Endpoint
+from oaikit.sampling import BOTH, CHAT
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -165,8 +166,8 @@ class Connection(Backend):
         """The value of the ``Authorization`` header of each request."""
         return self._basic or f"Bearer {self._api_key}"
 
-    def request(self, endpoint: Endpoint, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
-        sent = prepared(body)
+    def request(self, endpoint: Route, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
+        sent = prepared(endpoint, body)
         streamed = bool(sent.get("stream"))
         return Stream(lambda: self._events(endpoint, sent, abort), _CLIENTS, streamed=streamed)
 
@@ -349,13 +350,17 @@ class Connection(Backend):
             return before or {"error": str(exc)}, None
 
     async def _events(
-        self, endpoint: Endpoint, body: dict[str, Any], abort: str | None
+        self, endpoint: Route, body: dict[str, Any], abort: str | None
     ) -> AsyncIterator[dict[str, Any]]:
         from openai import OpenAIError
 
         client = self._client
-        route: Any = client.chat.completions if endpoint == CHAT else client.completions
         body = {**body, "model": body.get("model") or await self._default_model()}
+        if endpoint not in BOTH:
+            base = self.url.removesuffix("/v1") if endpoint in BESIDE_V1 else self.url
+            yield await self._api(client.post(f"{base}/{endpoint}", cast_to=object, body=body))
+            return
+        route: Any = client.chat.completions if endpoint == CHAT else client.completions
         if body.get("max_tokens") == WHOLE_CONTEXT:
             body |= {"max_tokens": await self._context_of(body["model"])}
         required = {name: body.pop(name) for name in ("model", "messages", "prompt") if name in body}

@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
 
-from oaikit.backend import json_or_text
+from oaikit._stream import json_or_text
 from oaikit.connection import Connection, connect
 from oaikit.conversation import Conversation
 from oaikit.errors import InvalidAnswerError, InvalidRequestError

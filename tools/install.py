@@ -13,7 +13,7 @@ import venv
 from pathlib import Path
 
 MINIMUM = (3, 11)
-EXTRAS = ("lab", "experiments", "test", "dev")
+EXTRAS = ("lab", "experiments", "mcp", "test", "dev")
 # Where PyTorch keeps its builds without CUDA. PyPI has only the CUDA builds for Linux.
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CPU_INDEX_TIMEOUT_S = 5

@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, NoReturn
 
 from oaikit import status_card
-from oaikit._body import WHOLE_CONTEXT
-from oaikit.backend import Backend, Stream, parse_answer, prepared
+from oaikit._body import BESIDE_V1, WHOLE_CONTEXT, Route
+from oaikit._stream import Stream, parse_answer
+from oaikit.backend import Backend, prepared
 from oaikit.engine import _child, metrics
 from oaikit.engine.call import Message, http_scope
 from oaikit.engine.host import EngineHost
 from oaikit.engine.state import EngineSpec, EngineStatus
 from oaikit.errors import EngineError
-from oaikit.sampling import Endpoint
 
 
 class Engine(Backend):
@@ -97,18 +97,19 @@ class Engine(Backend):
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def request(self, endpoint: Endpoint, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
+    def request(self, endpoint: Route, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
         del abort  # a name for others to end it by: nobody else can reach this engine
-        sent = prepared(body)
+        sent = prepared(endpoint, body)
         streamed = bool(sent.get("stream"))
         return Stream(lambda: self._events(endpoint, sent), self._host.loop, streamed=streamed)
 
-    async def _events(self, endpoint: Endpoint, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def _events(self, endpoint: Route, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         body = {**body, "model": body.get("model") or self.model}
         if body.get("max_tokens") == WHOLE_CONTEXT:
             del body["max_tokens"]  # vLLM's own default
         messages: asyncio.Queue[Message] = asyncio.Queue()
-        scope = http_scope("POST", f"/v1/{endpoint}", b"", [(b"content-type", b"application/json")])
+        path = f"/{endpoint}" if endpoint in BESIDE_V1 else f"/v1/{endpoint}"
+        scope = http_scope("POST", path, b"", [(b"content-type", b"application/json")])
         call = self._host.open(scope, json.dumps(body).encode(), messages.put)
         try:
             start = await messages.get()

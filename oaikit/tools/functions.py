@@ -9,7 +9,7 @@ import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NotRequired, Protocol
 
 import pydantic
 import pydantic_core
@@ -92,21 +92,46 @@ class Function:
         return await asyncio.wrap_future(in_thread(lambda: self._function(*bound.args, **bound.kwargs)))
 
 
-class Functions(Mapping[str, Function]):
-    """The functions that a model may call, by name.
+class Tool(Protocol):
+    """What a model may call: a `Function`, or a tool of an MCP server."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+    def spec(self, *, strict: bool = False) -> dict[str, Any]:
+        """As a request's ``tools`` have it."""
+
+    async def call(self, arguments: str) -> Outcome:
+        """Run it with arguments in JSON; whatever goes wrong is the outcome."""
+
+
+class Functions(Mapping[str, Tool]):
+    """What a model may call, by name.
+
+    Args:
+        tools: Python functions, and servers with tools of their own (`oaikit.mcp`).
 
     Raises:
-        InvalidRequestError: one can't be a tool, or two have the same name.
+        InvalidRequestError: One can't be a tool, or two have the same name.
     """
 
-    def __init__(self, functions: Iterable[Callable[..., Any]] = ()) -> None:
-        self._by_name: dict[str, Function] = {}
-        for made in map(Function, functions):
+    def __init__(self, tools: Iterable[Any] = ()) -> None:
+        self._by_name: dict[str, Tool] = {}
+        for made in self._made(tools):
             if made.name in self._by_name:
                 raise InvalidRequestError(f"two tools have the name {made.name}", param="tools")
             self._by_name[made.name] = made
 
-    def __getitem__(self, name: str) -> Function:
+    @staticmethod
+    def _made(tools: Iterable[Any]) -> Iterator[Tool]:
+        for each in tools:
+            if callable(several := getattr(each, "functions", None)):
+                yield from several()
+            else:
+                yield Function(each)
+
+    def __getitem__(self, name: str) -> Tool:
         return self._by_name[name]
 
     def __iter__(self) -> Iterator[str]:

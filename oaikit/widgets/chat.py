@@ -39,7 +39,8 @@ class Chat:
     Parameters:
         llm: any Backend; None: `connect()`.
         system: the system prompt.
-        tools: Python functions that the model may call; their schemas come from signature and docstring.
+        tools: Python functions that the model may call, whose schemas come from signature and docstring, and MCP
+            servers (`oaikit.mcp`).
         approve: whether a call of a tool is run only after approval in the widget (``"ask"``), or ``"always"``.
         history: the file in which the chat is kept; None: none. Left out: one in the user's data folder.
         model: the model that is asked; None: the backend's own.
@@ -59,7 +60,7 @@ class Chat:
         llm: Backend | None = None,
         *,
         system: str | None = None,
-        tools: Sequence[Callable[..., Any]] = (),
+        tools: Sequence[Any] = (),
         approve: Literal["ask", "always"] = "ask",
         history: HistoryPath = UNSET,
         model: str | None = None,

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oaikit.backend import Stream
+from oaikit._stream import Stream
 from oaikit.errors import OAIKitError
 from oaikit.reply import Delta, Reply, Token
 from oaikit.transcript import answer_html, numbers, side_by_side

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import oaikit as ok
-from oaikit.backend import Backend, Stream
+from oaikit._stream import Stream
+from oaikit.backend import Backend
 from oaikit.connection import Connection
 from oaikit.experiments.accessor import register
 from oaikit.experiments.design.space import grid, named

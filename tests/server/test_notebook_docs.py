@@ -14,7 +14,7 @@ from tests.harness import Server
 PAGE = Path(__file__).parents[2] / "docs" / "notebook.md"
 SECTION = re.compile(r"^## (?P<title>[^\n]+)\n(?P<text>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-RUN = ("Objects, tools and images: `llm.chat`",)
+RUN = ("Objects, tools and images: `llm.chat`", "Vectors, tokens and prompts")
 
 
 def blocks(title: str) -> list[str]:
@@ -23,8 +23,9 @@ def blocks(title: str) -> list[str]:
 
 
 @pytest.mark.parametrize("title", RUN)
-def test_the_examples_run(server: Server, title: str) -> None:
-    names: dict[str, Any] = {"ok": ok, "llm": ok.connect(server.v1, api_key=server.token)}
+def test_the_examples_run(demo_server: Server, title: str) -> None:
+    names: dict[str, Any] = {"ok": ok, "llm": ok.connect(demo_server.v1, api_key=demo_server.token)}
     assert blocks(title)
     for block in blocks(title):
         exec(compile(block, "<notebook.md>", "exec"), names)
+    names["llm"].close()

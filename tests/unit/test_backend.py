@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 
 from oaikit._loop import LoopThread
-from oaikit.backend import Stream, parse_answer
+from oaikit._stream import Stream, parse_answer
 from oaikit.errors import (
     EngineCrashedError,
     EngineError,

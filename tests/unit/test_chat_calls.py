@@ -32,10 +32,14 @@ class Scripted(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: Answers = []
         self.asked: list[dict[str, Any]] = []
+        self.connections: list[ok.Connection] = []
 
     def llm(self, *answers: dict[str, Any], path: str = "oaikit/v1") -> ok.Connection:
         self.answers, self.asked = list(answers), []
-        return ok.connect(f"http://127.0.0.1:{self.server_address[1]}/{path}", api_key="key")
+        self.connections.append(
+            ok.connect(f"http://127.0.0.1:{self.server_address[1]}/{path}", api_key="key")
+        )
+        return self.connections[-1]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -68,6 +72,8 @@ def running() -> Iterator[Scripted]:
     with Scripted() as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
+        for connection in server.connections:
+            connection.close()
         server.shutdown()
 
 

@@ -15,8 +15,9 @@ from urllib.request import getproxies, proxy_bypass
 
 from oaikit._distribution import missing
 from oaikit._openai_errors import CHANGES_METHOD
+from oaikit._stream import json_or_text, parse_answer
 from oaikit._url import redirected
-from oaikit.backend import Backend, json_or_text, parse_answer
+from oaikit.backend import Backend
 from oaikit.connection import Connection
 from oaikit.errors import (
     EngineError,

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from oaikit.backend import Backend, Stream
+from oaikit._stream import Stream
+from oaikit.backend import Backend
 from oaikit.errors import OAIKitError
 from oaikit.reply import Reply, mean_logprob
 from oaikit.sampling import Endpoint
