@@ -18,6 +18,8 @@ _PATIENCE_S: Final = 5.0
 
 # What streamed responses begin with before the engine has been asked.
 _PREAMBLE: Final = frozenset({"response.created", "response.in_progress"})
+# In the first chunk of each choice of a chat, which has nothing else.
+_ROLE: Final = '"delta":{"role":'
 
 _ERROR_TEXT: Final = ERROR_EVENT.decode()
 
@@ -124,32 +126,34 @@ def refusing_first(ask: Callable[..., Awaitable[Any]], error: type[Any]) -> Call
 
 async def _begun(events: Any, error: type[Any]) -> Any:
     """The events of a stream from the first on that tells something, or the error that it is."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + _PATIENCE_S
     head: list[Any] = []
-    while True:
-        coming = asyncio.ensure_future(anext(events, None))
-        try:
-            await asyncio.wait((coming,), timeout=until - loop.time())
-        except asyncio.CancelledError:
-            coming.cancel()
-            raise
-        if not coming.done():
-            return _Stream(head, coming, events)
-        event = coming.result()
-        if isinstance(event, str) and event.startswith(_ERROR_TEXT):
-            await events.aclose()
-            return error.model_validate_json(event.removeprefix("data: "))
-        if event is not None:
-            head.append(event)
-        if getattr(event, "type", None) not in _PREAMBLE:
-            return _Stream(head, None, events)
+    coming = asyncio.ensure_future(_take(events, head))
+    try:
+        await asyncio.wait((coming,), timeout=_PATIENCE_S)
+    except asyncio.CancelledError:
+        coming.cancel()
+        raise
+    if not coming.done():
+        return _Stream(head, coming, events)
+    coming.result()
+    if head and isinstance(head[-1], str) and head[-1].startswith(_ERROR_TEXT):
+        await events.aclose()
+        return error.model_validate_json(head[-1].removeprefix("data: "))
+    return _Stream(head, None, events)
+
+
+async def _take(events: AsyncIterator[Any], head: list[Any]) -> None:
+    """Append the events up to the first that tells something."""
+    async for event in events:
+        head.append(event)
+        if not (_ROLE in event if isinstance(event, str) else getattr(event, "type", None) in _PREAMBLE):
+            return
 
 
 class _Stream:
-    """A stream of which some events have been taken already. The others come straight from it."""
+    """A stream whose first events have been taken already, or are being taken. The others come straight from it."""
 
-    def __init__(self, head: list[Any], coming: asyncio.Future[Any] | None, events: Any) -> None:
+    def __init__(self, head: list[Any], coming: asyncio.Future[None] | None, events: Any) -> None:
         self._head, self._coming, self._events = head, coming, events
         self._next = events.__anext__
 
@@ -160,13 +164,10 @@ class _Stream:
         return self._taken() if self._head or self._coming is not None else self._next()
 
     async def _taken(self) -> Any:
-        if self._head:
-            return self._head.pop(0)
-        assert self._coming is not None
-        event, self._coming = await self._coming, None
-        if event is None:
-            raise StopAsyncIteration
-        return event
+        if not self._head and self._coming is not None:
+            await self._coming
+            self._coming = None
+        return self._head.pop(0) if self._head else await self._next()
 
     async def aclose(self) -> None:
         """End the stream."""
