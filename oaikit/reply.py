@@ -167,7 +167,9 @@ class Reply:
     messages: list[dict[str, Any]] = field(default_factory=list, repr=False)
     # What the answer has to be like, of a call with ``schema``.
     form: AnswerForm | None = field(default=None, repr=False, compare=False)
-    # Pieces with content, and those of them that came after the first read; for `tokens_per_s`.
+    # Tokens that came with the first read, where the server counts as it goes; for `later_tokens`.
+    _first_tokens: int | None = field(default=None, repr=False, compare=False)
+    # Pieces with content, and those of them that came after the first read; for the same.
     _pieces: int = field(default=0, repr=False, compare=False)
     _later_pieces: int = field(default=0, repr=False, compare=False)
     # What aborts the request; no part of the value.
@@ -262,6 +264,20 @@ class Reply:
         return self.choices[0] if self.choices else Choice()
 
     @property
+    def later_tokens(self) -> float | None:
+        """Tokens of a streamed answer that came after the first read, over all choices; None where that can't be told.
+
+        The first read may have brought several. Where the server counts only at the end, the tokens are taken to be
+        spread evenly over the pieces that they came in.
+        """
+        tokens = self.usage.completion_tokens
+        if self.ttft_s is None or not tokens or not self._pieces:
+            return None
+        if self._first_tokens is not None:
+            return float(max(tokens - self._first_tokens, 0))
+        return tokens * self._later_pieces / self._pieces
+
+    @property
     def tokens_per_s(self) -> float | None:
         """Tokens per second over all choices; None where that can't be told.
 
@@ -273,7 +289,7 @@ class Reply:
         if self.ttft_s is not None:
             if self._later_pieces < FEWEST_TOKENS:
                 return None
-            tokens *= self._later_pieces / self._pieces
+            tokens = self.later_tokens or 0.0
             seconds -= self.ttft_s
         return tokens / seconds if tokens >= FEWEST_TOKENS and seconds >= SHORTEST_S else None
 
@@ -340,6 +356,9 @@ class Reply:
             self.choices[delta.index].add(delta)
         if usage := chunk.get("usage"):
             self._count(usage, deltas[0].index if streamed and len(deltas) == 1 else None)
+        if self.ttft_s is not None and elapsed_s <= self.ttft_s + _FIRST_READ_S:
+            counts = [choice.completion_tokens for choice in self.choices]
+            self._first_tokens = None if None in counts else sum(count or 0 for count in counts)
         return [delta for delta in deltas if delta]
 
     def _clock(self, elapsed_s: float) -> None:

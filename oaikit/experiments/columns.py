@@ -54,6 +54,7 @@ COLUMNS: Final = (
     Column("completion_tokens", "Int64", "result", "tokens", "count"),
     Column("latency_s", "Float64", "result", "seconds", "real"),
     Column("ttft_s", "Float64", "result", "seconds", "real"),
+    Column("later_tokens", "Float64", "result", "tokens"),
     Column("tokens_per_s", "Float64", "result", "tokens per second", "ratio"),
     Column("mean_logprob", "Float64", "result", "nats", "real"),
     Column("error", "string", "result"),

@@ -145,6 +145,9 @@ def test_latency_mode(llm: Connection) -> None:
     assert df["mode"].eq("latency").all()
     assert (df["ttft_s"] < df["latency_s"]).all()
     assert df["completion_tokens"].tolist() == [4] * 4 + [12] * 4
+    # The server counts in every event: what came with the first read is not in the rate.
+    assert df["later_tokens"].eq(df["later_tokens"].round()).all()
+    assert df["later_tokens"].between(0, df["completion_tokens"] - 1).all()
     assert df["text"].nunique() == 2
     # One after the other: what they took together passed by.
     assert df["latency_s"].sum() < sweep_seconds(sweep)

@@ -293,6 +293,24 @@ def counted(delta: dict, tokens: int, index: int = 0, cached: int | None = None)
     return chat_chunk(delta, index, usage=usage)
 
 
+@pytest.mark.parametrize("counting", [True, False])
+def test_tokens_that_came_with_the_first_read_are_not_later_ones(counting: bool) -> None:
+    """Five tokens in the first event, then one each: known where the server counts as it goes, else estimated."""
+    reply = Reply()
+    for number in range(20):
+        chunk = counted({"content": "x"}, 5 + number) if counting else chat_chunk({"content": "x"})
+        reply.add(chunk, 1 + 0.1 * number, streamed=True)
+    usage = {"prompt_tokens": 5, "completion_tokens": 24}
+    reply.add({"model": "tiny", "choices": [], "usage": usage}, 3.0, streamed=True)
+    assert reply.later_tokens == pytest.approx(19 if counting else 24 * 19 / 20)
+    assert reply.tokens_per_s == pytest.approx(reply.later_tokens / 2)
+
+
+def test_a_whole_answer_has_no_later_tokens() -> None:
+    assert Reply(choices=[Choice("x")], usage=Usage(1, 100), latency_s=5.0).later_tokens is None
+    assert streamed_reply([1.0], 30).later_tokens == 0
+
+
 def test_each_of_several_choices_has_its_own_count() -> None:
     chunks = [
         counted({"content": "a"}, 1),

@@ -135,6 +135,17 @@ def test_tokens_per_second_is_a_ratio_of_sums_and_merged_events_make_none() -> N
     assert rows[0]["tokens_per_s"] == pytest.approx(20 / 1.1)
 
 
+def test_tokens_of_the_first_read_are_not_in_the_rate() -> None:
+    """Of 40 tokens 21 came in the first event: 19 in 2 s, not 39."""
+
+    def answer(body: dict[str, Any], _: int) -> dict[str, Any]:
+        return {"text": "x", "ttft_s": 0.5, "latency_s": 2.5, "completion_tokens": 40, "later_tokens": 19.0}
+
+    found = swept(pd.DataFrame({"question": list("ab")}), grid(temperature=[1]), answer, mode="latency")
+    assert found.df["tokens_per_s"].tolist() == [9.5, 9.5]
+    assert found.cells["tokens_per_s"].tolist() == [9.5]
+
+
 # -- names -------------------------------------------------------------------------------------------------------------
 
 

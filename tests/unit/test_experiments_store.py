@@ -142,9 +142,27 @@ def test_a_store_of_the_first_release_keeps_its_results(old_file: Callable[[str]
     assert store.last_run("s") == ("r", {"by": "main"})
     assert store.bodies("s") == {"a": {"x": 1}, "b": {"x": 2}}
     first, failed, second = store.rows("s")
-    assert first == (0, 0, 4, "a", 0, "r", "one\n'two' ü", "stop", 2, 10, 0.5, 0.1, -0.25, None, None, None)
+    assert first == (
+        0,
+        0,
+        4,
+        "a",
+        0,
+        "r",
+        "one\n'two' ü",
+        "stop",
+        2,
+        10,
+        0.5,
+        0.1,
+        -0.25,
+        None,
+        None,
+        None,
+        None,
+    )
     assert (failed[4], failed[13]) == (1, "no")
-    assert second == (0, 1, 1, "b", 0, "r", "", *[None] * 7, "hm", "[]")
+    assert second == (0, 1, 1, "b", 0, "r", "", *[None] * 7, "hm", "[]", None)
     assert store.scores("s", "exact") == {("a", 0, "seven"): 1.0, ("a", 0, "eight"): None}
     assert store.trials("t") == [(0, {"temperature": 0.5}, 0.75), (1, {"temperature": 1.5}, None)]
     store.record([Result("a", 1, "r", text="now")])

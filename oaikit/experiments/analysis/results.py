@@ -97,7 +97,8 @@ class Results:
         Columns: the axes (numbers, or categories by their names), ``item`` and the data's columns, ``replicate``,
         ``seed``, ``prompt`` (as it was filled in), ``text``, ``finish_reason``, ``prompt_tokens``,
         ``completion_tokens``, ``latency_s`` and ``ttft_s`` (seconds, of the request; in throughput mode the replicates
-        of one share it, and there is no ``ttft_s``), ``tokens_per_s``, ``mean_logprob`` (nats; with
+        of one share it, and there is no ``ttft_s``), ``later_tokens`` (of a streamed answer: those that came after the
+        first read), ``tokens_per_s``, ``mean_logprob`` (nats; with
         ``logprobs=True``), the scores, ``error``, ``cached`` (made by an earlier run), ``shared`` (shows an execution
         that a row above shows already), ``mode``, ``run``, ``cell``, ``key``. ``df.attrs`` has the units and what the
         results were made by. Where an answer has them also ``reasoning`` and ``tool_calls`` (JSON).

@@ -60,17 +60,18 @@ def value_of(df: pd.DataFrame, name: str) -> Value:
 
 
 def rate_parts(df: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Tokens and the seconds in which they came: after the first one where its time is known.
+    """Tokens and the seconds in which they came: those after the first read where its time is known.
 
-    nan where there is none, or where several tokens came in one event, whose time says nothing about each.
+    The first read may bring several tokens, whose time is that of the prompt. Where a store of the first release does
+    not say how many, one is taken to have come. nan where no tokens came later, or too soon to be measured.
     """
-    tokens, latency, first = (
+    tokens, latency, first, later = (
         df[name].to_numpy(dtype=float, na_value=np.nan)
-        for name in ("completion_tokens", "latency_s", "ttft_s")
+        for name in ("completion_tokens", "latency_s", "ttft_s", "later_tokens")
     )
     timed = ~np.isnan(first)
     seconds = np.where(timed, latency - first, latency)
-    counted = np.where(timed, tokens - 1, tokens)
+    counted = np.where(timed, np.where(np.isnan(later), tokens - 1, later), tokens)
     with np.errstate(invalid="ignore"):
         known = (counted > 0) & (seconds > np.where(timed, RATE_SPAN_S, 0.0))
     return np.where(known, counted, np.nan), np.where(known, seconds, np.nan)

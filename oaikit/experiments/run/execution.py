@@ -307,6 +307,7 @@ def _results(answer: Answer, request: str, first: int, count: int, run: str) -> 
             completion_tokens=answer.tokens[index],
             latency_s=reply.latency_s,
             ttft_s=reply.ttft_s,
+            later_tokens=reply.later_tokens,
             mean_logprob=mean_logprob(choice.tokens),
             reasoning=choice.reasoning or None,
             tool_calls=json.dumps(choice.tool_calls) if choice.tool_calls else None,

@@ -259,9 +259,16 @@ def _is_plain(value: Any) -> bool:
 
 
 def only_vllm(body: dict[str, Any], *, several: bool, streamed: bool) -> dict[str, Any]:
-    """What a request to vLLM has besides: the tokens of each answer, and in latency mode no use of cached prompts."""
+    """What a request to vLLM has besides.
+
+    The tokens of each answer are counted; in latency mode in every event, because the first one may bring several, and
+    no cached prompts are used.
+    """
     if streamed:
-        return {**body, "cache_salt": body.get("cache_salt") or uuid.uuid4().hex}
+        salted = {**body, "cache_salt": body.get("cache_salt") or uuid.uuid4().hex}
+        if options := body.get("stream_options"):
+            salted["stream_options"] = {**options, "continuous_usage_stats": True}
+        return salted
     counted = several and body.get("logprobs") in (None, False)
     return {**body, "return_token_ids": True} if counted else body
 

@@ -38,10 +38,11 @@ CREATE TABLE trials (tuning TEXT, number INTEGER, point TEXT, value REAL, PRIMAR
 """
 
 
+_LATER_TOKENS: Final = "ALTER TABLE results ADD COLUMN later_tokens REAL;"
 _STORE: Final = Schema(
     "sweep store",
     application_id=0x6F61696B,  # "oaik"
-    migrations=[_TABLES],
+    migrations=[_TABLES, _LATER_TOKENS],
     advice="name another file, or remove this one",
     refused=partial(InvalidRequestError, param="store"),
     failed=partial(StorageError, param="store"),
@@ -49,7 +50,11 @@ _STORE: Final = Schema(
 
 
 class Result(NamedTuple):
-    """What one replicate of a request came to. ``latency_s`` and ``ttft_s`` are seconds, ``mean_logprob`` nats."""
+    """What one replicate of a request came to.
+
+    ``latency_s`` and ``ttft_s`` are seconds, ``mean_logprob`` nats, ``later_tokens`` the tokens of a streamed answer
+    that came after the first read.
+    """
 
     request: str
     replicate: int
@@ -64,6 +69,7 @@ class Result(NamedTuple):
     error: str | None = None
     reasoning: str | None = None
     tool_calls: str | None = None
+    later_tokens: float | None = None
 
 
 RESULT_FIELDS: Final = Result._fields

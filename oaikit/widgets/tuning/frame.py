@@ -21,7 +21,7 @@ WINNER: Final = "winner"
 
 _MEASURED: Final = (
     *("replicate", "seed", "prompt", "text", "finish_reason", "prompt_tokens", "completion_tokens"),
-    *("latency_s", "ttft_s", "tokens_per_s", "mean_logprob"),
+    *("latency_s", "ttft_s", "later_tokens", "tokens_per_s", "mean_logprob"),
 )
 _TRACE: Final = ("error", "note", "cached", "shared", "mode", "run", "cell", "key")
 
@@ -88,6 +88,7 @@ def _record(place: int, result: Result, axes: Sequence[str], judged: set[str]) -
         "completion_tokens": tokens(reply),
         "latency_s": reply.latency_s or None,
         "ttft_s": reply.ttft_s,
+        "later_tokens": reply.later_tokens,
         "tokens_per_s": reply.tokens_per_s,
         "mean_logprob": mean_logprob(reply.tokens),
         WINNER: float(result.winner) if asked.question in judged else None,

@@ -147,10 +147,10 @@ class TuningTable:
         The columns are those of `Sweep.df`: the parameters that rows have, as they were when the answer was asked for,
         ``item``, the data's columns, ``replicate`` (0), ``seed``, ``prompt`` (as it was filled in), ``text``,
         ``finish_reason``, ``prompt_tokens``, ``completion_tokens``, ``latency_s`` and ``ttft_s`` (seconds),
-        ``tokens_per_s``, ``mean_logprob`` (nats), ``winner`` (1.0 for the answer that was voted for, 0.0 for the others
-        to its question, missing where nobody voted), ``error`` (of an answer that was stopped too), ``note``,
-        ``cached`` and ``shared`` (False), ``mode`` ("interactive"), ``run``, ``cell`` (the row's place), ``key`` (equal
-        for equal requests). ``df.attrs`` has the units and what the answers were made by.
+        ``later_tokens``, ``tokens_per_s``, ``mean_logprob`` (nats), ``winner`` (1.0 for the answer that was voted for,
+        0.0 for the others to its question, missing where nobody voted), ``error`` (of an answer that was stopped too),
+        ``note``, ``cached`` and ``shared`` (False), ``mode`` ("interactive"), ``run``, ``cell`` (the row's place),
+        ``key`` (equal for equal requests). ``df.attrs`` has the units and what the answers were made by.
         """
         session = self._session
         results, provenance = self._on_loop(_found(session))
