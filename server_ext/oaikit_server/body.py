@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders
+from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler, stream_request_body
 
 from oaikit.errors import RequestTooLargeError
@@ -22,8 +25,8 @@ _LINGER_BYTES = 64 * 1024 * 1024
 class LimitedBody(RequestHandler):
     """A handler that has the whole body in ``body`` when its method is called, as others have in ``request.body``.
 
-    Who is refused gets the answer after the body, of which nothing is kept, so that the connection can go on. Only
-    a body that is too large is answered before it has come, and the connection ends.
+    A refusal is sent after the body, of which nothing is kept, so that the connection can go on. Only a body that is
+    too large is answered before it has come. Nothing can follow that answer, and the connection ends.
     """
 
     _error: Exception
@@ -40,11 +43,16 @@ class LimitedBody(RequestHandler):
         """Set the status and headers that an error has; returns the body."""
         raise NotImplementedError
 
-    def receive_body(self, max_bytes: int, timeout_s: float, refusal: Exception | None = None) -> None:
-        """To be called at the end of ``prepare``: let the body come.
+    async def receive_body(self, max_bytes: int, timeout_s: float, refusal: Exception | None = None) -> None:
+        """Let the body come. To be awaited at the end of ``prepare``.
 
-        Parameters: the most bytes that it may have, the seconds that it may take (then the connection is closed; 0:
-        for ever), and the error to answer if the request is refused whatever its body is.
+        Args:
+            max_bytes: the largest body that is accepted, in bytes.
+            timeout_s: how long the body may take, in seconds; then the connection is closed. 0: no limit.
+            refusal: the error to answer if the request is refused whatever its body is.
+
+        Raises:
+            Exception: the error to answer, if the client has asked whether it may send the body.
         """
         self._room, timeout_s = max_bytes, timeout_s or float("inf")
         self._error = refusal or RequestTooLargeError(
@@ -55,36 +63,50 @@ class LimitedBody(RequestHandler):
             raise self._error  # the client has sent nothing yet: it asks first
         self._set_timeout(min(timeout_s, _LINGER_S) if too_large else timeout_s)
         if too_large:
-            self._answer_now()
+            await self._answer_now()
         elif refusal is not None:
             self._replace_method(self._raise)
         else:
             self._kept = bytearray()
 
-    def data_received(self, chunk: bytes) -> None:
-        """Keep a piece of the body, or see that it is too much."""
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Keep a piece of the body, or answer that the body is too large."""
         self._room -= len(chunk)
         if self._room < 0 and not self._answered:
-            self._answer_now()
-        elif self._room < -_LINGER_BYTES:
+            return self._answer_now()
+        if self._room < -_LINGER_BYTES:
             self._hang_up()
         elif self._kept is not None:
             self._kept += chunk
+        return None
 
-    def _answer_now(self) -> None:
-        """Answer while the client still sends. It ends when all has come, or after the time and bytes to linger."""
+    async def _answer_now(self) -> None:
+        """Answer while the client still sends, then read on until all has come, or for the time and bytes to linger."""
         self._answered, self._kept = True, None
         connection = self.request.connection
         if isinstance(connection, HTTP1Connection):
-            connection.set_max_body_size(
-                sys.maxsize
-            )  # else tornado would add a 400 of its own to this answer
+            # Tornado would not read a body that is larger, and would close the connection before the client has read.
+            connection.set_max_body_size(float("inf"))  # type: ignore[arg-type]
         body = self.error_answer(self._error)
         self.set_header("Connection", "close")
         self.set_header("Content-Length", len(body))
         self.write(body)
-        self.flush()
         self._replace_method(self._hang_up)
+        await self._end_answers(self.flush())
+
+    async def _end_answers(self, written: Awaitable[None]) -> None:
+        """Close the connection for writing. Tornado would answer again where the rest of the body is malformed."""
+        connection = self.request.connection
+        if not isinstance(connection, HTTP1Connection):
+            return
+        try:
+            await asyncio.wait_for(written, _LINGER_S)
+        except (StreamClosedError, TimeoutError):
+            connection.close()
+            return
+        with suppress(OSError):  # the client has closed it
+            # Not SSLSocket's own method, which ends the encryption of what is still to be read.
+            socket.socket.shutdown(connection.stream.socket, socket.SHUT_WR)
 
     def _hang_up(self) -> None:
         connection = self.request.connection
@@ -107,7 +129,8 @@ class LimitedBody(RequestHandler):
 
 
 def _announced_bytes(headers: HTTPHeaders) -> int:
-    """What Content-Length says; 0 for a body in chunks, whose size shows as it comes."""
+    """The Content-Length; 0 for a body in chunks, whose size shows as it comes, and for what is no number."""
     length = headers.get("Content-Length", "")
-    # Python refuses to read a number of thousands of digits.
-    return int(length[:20]) if length.isascii() and length.isdigit() else 0
+    if not (length.isascii() and length.isdigit()):
+        return 0
+    return int(length.lstrip("0")[:20] or "0")  # Python refuses to read a number of thousands of digits

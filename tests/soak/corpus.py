@@ -239,14 +239,17 @@ def refusals(w: Writer) -> Iterator[Case]:
     mark = w.mark()
     large = w.head("Content-Length: 900000000") + w.inner(mark) * 3
     yield w.case("refused early", "413", large, mark)
-    ending = (
-        w.head("Transfer-Encoding: chunked")
-        + b"%x\r\n" % (17 << 20)
-        + b" " * (17 << 20)
-        + b"\r\n"
-        + w.inner(mark)
-    )
-    yield w.case("refused early", "413 in chunks", ending, mark)
+    for name, end in (
+        ("another request", b"{inner}"),
+        ("a size that is no number", b"G\r\n{inner}"),
+        ("a size above 2^64", b"FFFFFFFFFFFFFFFFF\r\n{inner}"),
+        ("a long extension", b"1;" + b"a" * 5000 + b"\r\n{inner}"),
+        ("trailers", b"0\r\nContent-Length: 5\r\n\r\n{inner}"),
+    ):
+        mark = w.mark()
+        chunk = b"%x\r\n" % (17 << 20) + b" " * (17 << 20) + b"\r\n"
+        pieces = (w.head("Transfer-Encoding: chunked") + chunk, end.replace(b"{inner}", w.inner(mark)))
+        yield w.case("refused early", f"413 in chunks, then {name}", pieces, mark)
 
 
 def pipelines(w: Writer) -> Iterator[Case]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from unittest.mock import patch
 
 import pytest
@@ -16,6 +16,7 @@ from tornado.web import Application
 from oaikit.errors import AuthenticationError, OAIKitError
 from oaikit_server import body
 from oaikit_server.body import LimitedBody
+from tests.soak.smuggling import Seen
 
 MAX_BYTES, TIMEOUT_S = 1000, 0.5
 
@@ -25,13 +26,14 @@ class Handler(LimitedBody):
 
     seen = 0
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
         refused = AuthenticationError("a key is needed") if self.request.path == "/refused" else None
-        self.receive_body(MAX_BYTES, TIMEOUT_S, refused)
+        await self.receive_body(MAX_BYTES, TIMEOUT_S, refused)
 
-    def data_received(self, chunk: bytes) -> None:
-        super().data_received(chunk)
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        answering = super().data_received(chunk)
         Handler.seen = max(Handler.seen, len(self.body))
+        return answering
 
     def error_answer(self, error: Exception) -> bytes:
         assert isinstance(error, OAIKitError)
@@ -74,6 +76,14 @@ class Client:
         status, head = await self.head()
         length = int(re.search(rb"Content-Length: (\d+)", head)[1])
         return status, await self.reader.readexactly(length), b"Connection: close" in head
+
+    async def rest(self) -> bytes:
+        """All that comes until the connection ends."""
+        data = bytearray()
+        with suppress(ConnectionError):
+            while piece := await self.reader.read(1 << 16):
+                data += piece
+        return bytes(data)
 
     async def closed(self) -> bool:
         try:
@@ -155,23 +165,61 @@ def test_a_client_that_sends_it_all_first_still_gets_the_answer(size):
     scenario(run)
 
 
-@pytest.mark.parametrize("digits", [18, 30, 5000])
-def test_an_absurd_length_is_answered_too(digits):
+TOO_MUCH = b"7d0\r\n" + b"x" * 2000 + b"\r\n"  # one chunk
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+@pytest.mark.parametrize(
+    ("lines", "rest", "statuses"),
+    [
+        (["Content-Length: 4294967296"], b"", [413]),
+        (["Content-Length: 9223372036854775808"], b"", [413]),
+        (["Content-Length: 18446744073709551616"], b"", [413]),
+        ([f"Content-Length: {'9' * 30}"], b"", [413]),
+        ([f"Content-Length: {'9' * 5000}"], b"", [413]),
+        ([f"Content-Length: {'0' * 30}4294967296"], b"", [413]),
+        (["Content-Length: 4294967296, 4294967296"], b"", [400]),
+        (["Content-Length: 4294967296", "Content-Length: 5"], b"", [400]),
+        (["Content-Length: -1"], b"", [400]),
+        (["Content-Length: +4294967296"], b"", [400]),
+        (["Content-Length: 4294967296", CHUNKED], b"0\r\n\r\n", [413]),
+        (["Content-Length: 4294967296", "Transfer-Encoding: cow"], b"", [413]),
+        (["Content-Length: 5000", "Expect: 100-continue", CHUNKED], b"", [413]),
+        (["Content-Length: 18446744073709551616", "Expect: 100-continue"], b"", [413]),
+        ([CHUNKED], TOO_MUCH + b"G\r\n", [413]),
+        ([CHUNKED], TOO_MUCH + b"-1\r\n", [413]),
+        ([CHUNKED], TOO_MUCH + b"FFFFFFFFFFFFFFFFF\r\n", [413]),
+        ([CHUNKED], TOO_MUCH + b"1;" + b"a" * 5000, [413]),
+        ([CHUNKED], TOO_MUCH + b"1\r\nxx\r\n", [413]),
+        ([CHUNKED], TOO_MUCH + b"0\r\nX: y\r\n\r\n", [413]),
+        ([CHUNKED], TOO_MUCH + b"0\r\n\r\n", [413]),
+        ([CHUNKED], TOO_MUCH[:-2] + b"GET / HTTP/1.1\r\n\r\n", [400]),
+        ([CHUNKED], b"FFFFFFFFFFFFFFFFF\r\n" + b"x" * 2000, [400]),
+        ([CHUNKED], b"1\r\nxx", [400]),
+        ([CHUNKED], b"0\r\nX: y\r\n\r\n", [400]),
+        ([CHUNKED], b"1;" + b"a" * 5000, []),  # tornado closes the connection
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/refused"])
+@pytest.mark.parametrize("pause_s", [0, 0.02], ids=["at once", "in pieces"])
+def test_a_request_has_one_answer_at_most(path, lines, rest, statuses, pause_s):
     async def run(client):
-        await client.send(head("/", f"Content-Length: {'9' * digits}"))
-        assert (await client.head())[0] in (400, 413)
+        reading = asyncio.create_task(client.rest())
+        with suppress(OSError):  # the server may have closed the connection
+            for piece in (head(path, *lines), rest[: len(TOO_MUCH)], rest[len(TOO_MUCH) :] + second):
+                await client.send(piece)
+                await asyncio.sleep(pause_s)
+            client.writer.write_eof()
+        found = Seen(await reading, True, 0).statuses()
+        if pause_s:
+            assert found == expected
+        else:  # tornado may see that the body is malformed before it hands it over, or reset the connection
+            assert found in ([], [400], expected)
 
-    scenario(run)
-
-
-def test_a_length_that_tornado_refuses_too_is_answered_once():
-    async def run(client):
-        await client.send(head("/", "Content-Length: 4294967296") + b"x" * 100)
-        assert (await client.answer())[0] == 413
-        client.writer.write_eof()
-        assert await client.closed(), "nothing follows the answer"
-
-    scenario(run)
+    second = head("/", method="GET") * 3
+    expected = [401 if path == "/refused" and status == 413 else status for status in statuses]
+    with patch.object(body, "_LINGER_S", 0.3):
+        scenario(run)
 
 
 def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_large():

@@ -76,7 +76,7 @@ class OAIKitHandler(LimitedBody, JupyterHandler):
             await self._admit()
         except (OAIKitError, HTTPError) as exc:
             refusal = exc
-        self.receive_body(self.service.max_body_size, self.service.body_timeout_s, refusal)
+        await self.receive_body(self.service.max_body_size, self.service.body_timeout_s, refusal)
 
     async def _admit(self) -> None:
         ended: AuthenticationError | None = None
