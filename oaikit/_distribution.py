@@ -6,6 +6,9 @@ install that.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from oaikit.errors import SettingError
 
 NAME = "jupyter-oaikit"
@@ -22,6 +25,7 @@ EXTRA_OF = {
             "optuna",
             "pandas",
             "pyarrow",
+            "rapidfuzz",
             "scipy",
             "statsmodels",
             "uvloop",
@@ -55,3 +59,22 @@ def missing(need: str, extra: str) -> SettingError:
         extra: The extra that brings the package.
     """
     return SettingError(f"{need}: {install_command(extra)}")
+
+
+@contextmanager
+def needed_for(user: str) -> Iterator[None]:
+    """Name the extra to install if an import in the block fails because an optional package is missing.
+
+    Args:
+        user: What needs the package, such as ``"Reply.df"``.
+
+    Raises:
+        SettingError: A package of one of the extras is not installed. Any other failed import is raised as it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        module = (exc.name or "").partition(".")[0]
+        if module not in EXTRA_OF:
+            raise
+        raise missing(f"{user} needs {module}", EXTRA_OF[module]) from exc

@@ -22,21 +22,12 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        try:
+        from oaikit._distribution import needed_for
+
+        with needed_for(f"{package}.{name}"):
             home = import_module(homes[name])
-        except ModuleNotFoundError as exc:
-            explained = _explained(f"{package}.{name}", exc)
-            raise explained from (None if explained is exc else exc)
         value = getattr(home, name)
         setattr(sys.modules[package], name, value)
         return value
 
     return get
-
-
-def _explained(user: str, exc: ModuleNotFoundError) -> Exception:
-    """The same error, or the one that names the extra if the missing module belongs to one."""
-    from oaikit._distribution import EXTRA_OF, missing
-
-    module = (exc.name or "").partition(".")[0]
-    return missing(f"{user} needs {module}", EXTRA_OF[module]) if module in EXTRA_OF else exc

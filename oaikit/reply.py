@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from oaikit._distribution import missing
+from oaikit._distribution import needed_for
 from oaikit.errors import InvalidRequestError
 from oaikit.transcript import answer_html, markdown_of, numbers, side_by_side
 
@@ -248,10 +248,8 @@ class Reply:
                 "(completion)",
                 param="logprobs",
             )
-        try:
+        with needed_for("Reply.df"):
             import pandas as pd
-        except ImportError as exc:
-            raise missing("Reply.df needs pandas", "experiments") from exc
         return pd.DataFrame(rows, columns=["choice", "position", "token", "logprob", "probability", "top"])
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:

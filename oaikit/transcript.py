@@ -11,6 +11,8 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from oaikit._distribution import needed_for
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
@@ -102,8 +104,9 @@ def _part_text(part: Mapping[str, Any]) -> str:
 
 @cache
 def _renderer() -> MarkdownIt:
-    from markdown_it import MarkdownIt
-    from markdown_it.renderer import RendererHTML
+    with needed_for("a transcript"):
+        from markdown_it import MarkdownIt
+        from markdown_it.renderer import RendererHTML
 
     class Renderer(RendererHTML):
         """Links open elsewhere; of images only those that are in the text are shown."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from oaikit._distribution import missing
+from oaikit._distribution import needed_for
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis import tables
 from oaikit.experiments.columns import check_axis_name
@@ -285,9 +285,7 @@ def _check_range(name: str, given: Any) -> None:
 
 
 def _optuna() -> Any:
-    try:
+    with needed_for("tuning"):
         import optuna  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as exc:
-        raise missing("tuning needs Optuna", "experiments") from exc
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

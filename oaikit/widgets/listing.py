@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from oaikit._distribution import missing
+from oaikit._distribution import needed_for
 from oaikit.errors import ConversationError
 from oaikit.widgets.history import Entry, History
 
@@ -59,10 +59,8 @@ class HistoryList:
         Raises:
             SettingError: pandas is not installed.
         """
-        try:
+        with needed_for("df"):
             import pandas as pd
-        except ImportError as exc:
-            raise missing("df needs pandas", "experiments") from exc
         rows = [(each.id, each.title, each.updated, each.messages) for each in self]
         frame = pd.DataFrame(rows, columns=list(_COLUMNS))
         frame["updated"] = pd.to_datetime(frame["updated"], unit="s", utc=True)

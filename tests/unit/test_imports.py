@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oaikit._openai_errors": {"oaikit._url"},
     "oaikit._url": {"oaikit.errors"},
     "oaikit._lazy": {"oaikit._distribution"},
+    "oaikit.transcript": {"oaikit._distribution"},
     "oaikit.settings": set(),
     "oaikit.sampling": set(),
     "oaikit.reply": set(),

@@ -94,6 +94,97 @@ def test_without_extras_every_public_name_works_or_names_the_extra():
     assert not {"connect", "Connection", "Conversation", "Engine", "Reply"} & set(needs)
 
 
+MISSING = """
+import json, sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == sys.argv[1]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Blocker())
+import oaikit as ok
+from oaikit.errors import SettingError
+for work in sys.argv[2:]:
+    try:
+        exec(work)
+    except SettingError as exc:
+        print(exc)
+"""
+STATISTICS = "from oaikit.experiments.analysis.statistics import mean_of, compare; "
+SUMMARY = "import numpy, pandas; from oaikit.experiments.analysis.summary import questions_of; "
+RESULTS = "from oaikit.experiments.analysis.results import Results; "
+OPENED = "from oaikit.experiments.run.targets import _HTTPTarget; _HTTPTarget(None, 1.0)._opened()"
+
+
+@pytest.mark.parametrize(
+    ("module", "works"),
+    [
+        (
+            "scipy",
+            [
+                STATISTICS + "mean_of([3.0, 9.0, 4.0], [1, 2, 3], kind='real')",
+                STATISTICS + "compare([3.0, 9.0, 4.0], [1, 2, 3], [4.0, 2.0, 7.0], [1, 2, 3], kind='real')",
+                SUMMARY
+                + "questions_of(pandas.DataFrame({'item': ['a'], 'prompt': ['p']}), numpy.zeros(1, int))",
+                "ok.power(0.1, rate=0.5, replicates=4)",
+            ],
+        ),
+        ("statsmodels", ["ok.power(0.1, sd=1.0)"]),
+        ("rapidfuzz", ["ok.Sweep"]),
+        ("aiohttp", [OPENED]),
+        ("httptools", [OPENED]),
+        ("altair", ["from oaikit.experiments.analysis.plots import _altair; _altair()"]),
+        ("pandas", [RESULTS + "Results.cells.fget(None)"]),
+        ("pyarrow", [RESULTS + "Results.to_parquet(None, 'x')"]),
+    ],
+)
+def test_where_one_package_is_missing_the_error_names_it_and_its_extra(module, works):
+    said = fresh(MISSING, module, *works).splitlines()
+    assert len(said) == len(works)
+    for line in said:
+        assert re.fullmatch(rf".* needs {module}: pip install 'jupyter-oaikit\[experiments\]'", line), line
+
+
+def _optional(node: ast.AST) -> set[str]:
+    """The optional packages that a statement imports."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        names = [node.module or ""]
+    else:
+        return set()
+    return {name.partition(".")[0] for name in names} & set(EXTRA_OF)
+
+
+def _unguarded(node: ast.AST, guarded: bool = True) -> Iterator[tuple[int, str]]:
+    """Optional imports inside functions that no `needed_for` and no ``except`` is around, with their lines.
+
+    Those at the top of a module are met by whoever imports the module.
+    """
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        guarded = False
+    elif isinstance(node, ast.With):
+        guarded = guarded or "needed_for" in ast.dump(node.items[0])
+    elif isinstance(node, ast.Try):
+        guarded = guarded or any("Import" in ast.dump(each.type) for each in node.handlers if each.type)
+    for module in () if guarded else _optional(node):
+        yield node.lineno, module
+    for child in ast.iter_child_nodes(node):
+        yield from _unguarded(child, guarded)
+
+
+def test_an_optional_import_in_a_function_names_the_extra():
+    # A function that takes a DataFrame has pandas, and with it numpy; a notebook has IPython; sweeps and MCP servers
+    # check for aiohttp and mcp before they use them.
+    there = {"pandas", "numpy", "IPython", "aiohttp", "mcp"}
+    found = {
+        (path.relative_to(ROOT).as_posix(), line, module)
+        for path in (ROOT / "oaikit").rglob("*.py")
+        for line, module in _unguarded(ast.parse(path.read_text()))
+        if module not in there
+    }
+    assert found == set()
+
+
 def test_the_extra_of_each_module_is_the_one_that_brings_it():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     brings = {"IPython": "ipykernel", "markdown_it": "markdown-it-py", "vl_convert": "vl-convert-python"}

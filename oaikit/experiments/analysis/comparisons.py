@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from oaikit._distribution import missing
+from oaikit._distribution import needed_for
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis.gaffke import CONFIDENCE
 from oaikit.experiments.analysis.statistics import Comparison
@@ -57,10 +57,8 @@ def adjusted(p: Floats) -> tuple[Floats, Floats]:
     Raises:
         SettingError: statsmodels is not installed.
     """
-    try:
+    with needed_for("a comparison of several pairs"):
         from statsmodels.stats.multitest import multipletests
-    except ImportError as exc:
-        raise missing("comparisons of several pairs need statsmodels", "experiments") from exc
     known = ~np.isnan(p)
     found = []
     for method in ("holm", "fdr_bh"):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from oaikit._distribution import missing
+from oaikit._distribution import needed_for
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis import tables
 from oaikit.experiments.analysis.selection import By, Where, grouping, selected
@@ -211,10 +211,8 @@ def _shown(value: Any) -> Any:
 
 
 def _altair() -> Any:
-    try:
+    with needed_for("a chart"):
         import altair  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as exc:
-        raise missing("charts need Altair", "experiments") from exc
     # Altair's own default fetches Vega from elsewhere, and a saved notebook shows nothing of it without a browser.
     if altair.renderers.active == "default":
         altair.renderers.enable("svg")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from oaikit._distribution import missing
+from oaikit._distribution import needed_for
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis.gaffke import two_sided
 
@@ -179,7 +179,8 @@ def _chances(rate: float, correlation: float) -> Floats:
         return np.full(_GRID, rate)
     if correlation == 1:
         return (places > 1 - rate).astype(float)
-    from scipy.stats import beta
+    with needed_for("ok.power"):
+        from scipy.stats import beta
 
     size = 1 / correlation - 1
     return np.asarray(beta.ppf(places, rate * size, (1 - rate) * size))
@@ -187,7 +188,8 @@ def _chances(rate: float, correlation: float) -> Floats:
 
 def _differences(rate: float, effect: float, replicates: int, correlation: float) -> tuple[Floats, Floats]:
     """What an item's difference can be, and how likely each is."""
-    from scipy.stats import binom
+    with needed_for("ok.power"):
+        from scipy.stats import binom
 
     counts = np.arange(replicates + 1)
     a, b = (
@@ -224,19 +226,15 @@ def _variance(rate: float, replicates: int, correlation: float) -> float:
 
 
 def _of_normal(effect: float, alpha: float) -> Callable[[int], float]:
-    try:
+    with needed_for("ok.power"):
         from statsmodels.stats.power import NormalIndPower
-    except ImportError as exc:
-        raise missing("ok.power needs statsmodels", "experiments") from exc
     solver = NormalIndPower()
     return lambda items: float(solver.power(abs(effect), items, alpha))
 
 
 def _of_student(effect: float, alpha: float, *, paired: bool) -> Callable[[int], float]:
-    try:
+    with needed_for("ok.power"):
         from statsmodels.stats.power import TTestIndPower, TTestPower
-    except ImportError as exc:
-        raise missing("ok.power needs statsmodels", "experiments") from exc
     solver = TTestPower() if paired else TTestIndPower()
     return lambda items: float(solver.power(abs(effect), items, alpha))
 

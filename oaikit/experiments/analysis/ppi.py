@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oaikit._distribution import missing
+from oaikit._distribution import needed_for
 from oaikit.experiments.analysis import gaffke
 from oaikit.experiments.columns import UNIT, Bounds
 
@@ -58,10 +58,8 @@ def agreement(first: Floats, second: Floats, items: Codes) -> Agreement:
     Raises:
         SettingError: statsmodels is not installed.
     """
-    try:
+    with needed_for("Cohen's kappa"):
         from statsmodels.stats.inter_rater import cohens_kappa
-    except ImportError as exc:
-        raise missing("Cohen's kappa needs statsmodels", "experiments") from exc
     verdicts, places = np.unique(np.concatenate([first, second]), return_inverse=True)
     rows, columns = places[: len(first)], places[len(first) :]
     units = np.unique(items, return_inverse=True)[1]

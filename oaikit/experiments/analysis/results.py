@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
+from oaikit._distribution import needed_for
 from oaikit._files import replacing, write_text
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis import comparisons, display, tables
@@ -116,7 +117,8 @@ class Results:
         95 % interval of that (``exact``, ``exact_low``, ``exact_high``; see `statistics.mean_of`), and the means of
         the metrics. A row that repeats an execution of its cell is counted in ``rows`` and nowhere else.
         """
-        from oaikit.experiments.analysis.cell_frame import cells_frame
+        with needed_for("a table"):
+            from oaikit.experiments.analysis.cell_frame import cells_frame
 
         def other(where: Where, by: By) -> pd.DataFrame:
             df = self.df
@@ -354,7 +356,10 @@ class Results:
 
         Raises:
             FileError: The file cannot be written; what was there stays.
+            SettingError: pyarrow is not installed.
         """
+        with needed_for("a Parquet file"):
+            import pyarrow  # noqa: F401  (pandas imports it, and says less if it is missing)
         df = tables.of_one_type(self.df)
         with replacing(path) as beside:
             df.to_parquet(beside)

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from oaikit._distribution import needed_for
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis import gaffke
 from oaikit.experiments.analysis.gaffke import CONFIDENCE
@@ -259,7 +260,8 @@ def _student_limits(
     means: Floats, groups: Codes, mean: Floats, numbers: Codes, confidence: float
 ) -> tuple[Floats, Floats]:
     """Student's limits; nan where the items don't vary or there is only one."""
-    from scipy.stats import t
+    with needed_for("an interval of a mean"):
+        from scipy.stats import t
 
     squares = np.bincount(groups, weights=(means - mean[groups]) ** 2, minlength=len(mean))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -270,7 +272,8 @@ def _student_limits(
 
 
 def _student_test(differences: Floats) -> tuple[float, float, float]:
-    from scipy.stats import ttest_1samp
+    with needed_for("a comparison"):
+        from scipy.stats import ttest_1samp
 
     found = ttest_1samp(differences, 0.0)
     limits = found.confidence_interval(CONFIDENCE)

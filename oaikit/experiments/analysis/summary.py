@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from oaikit._distribution import needed_for
 from oaikit.experiments.analysis.gaffke import CONFIDENCE
 from oaikit.experiments.analysis.statistics import (
     Comparison,
@@ -99,8 +100,9 @@ def questions_of(df: pd.DataFrame, groups: Codes) -> Codes:
 
     Items that have a prompt in common are one question; so are prompts that have an item in common.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    with needed_for("a table"):
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
 
     items, prompts = codes_of(df["item"]), codes_of(df["prompt"])
     if not len(items):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from oaikit._distribution import missing
+from oaikit._distribution import needed_for
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis.summary import codes_of, group_codes, rate_parts, summary
 from oaikit.experiments.columns import (
@@ -259,7 +259,5 @@ def need_pandas() -> None:
     Raises:
         SettingError: pandas is not there.
     """
-    try:
+    with needed_for("a table"):
         import pandas  # noqa: F401
-    except ImportError as exc:
-        raise missing("tables need pandas", "experiments") from exc

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from oaikit._distribution import missing
+from oaikit._distribution import needed_for
 from oaikit._openai_errors import CHANGES_METHOD
 from oaikit._stream import json_or_text, parse_answer
 from oaikit._url import redirected
@@ -193,12 +193,10 @@ class _HTTPTarget(Target):
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            try:
+            with needed_for("a sweep"):
                 import aiohttp
 
                 from oaikit.experiments.run.http1 import Connections
-            except ImportError as exc:
-                raise missing("a sweep needs aiohttp", "experiments") from exc
             headers = {"Authorization": self._llm.authorization, "User-Agent": "oaikit"}
             proxy = _proxy(self._llm.url)
             if proxy is None and self._llm.url.startswith("http:"):
