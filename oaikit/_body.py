@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal
 
+from oaikit._hints import did_you_mean
 from oaikit.errors import InvalidRequestError
 from oaikit.sampling import CHAT, COMPLETIONS, Endpoint, parameters
 
@@ -96,11 +96,10 @@ def unknown_parameter(
         known: The names that can be given; by default the endpoint's parameters.
     """
     other: Endpoint = COMPLETIONS if endpoint == CHAT else CHAT
-    near = difflib.get_close_matches(name, parameters(endpoint) if known is None else known, n=1)
     if known is None and name in parameters(other):
         hint = f"; it is one of {_KINDS[other]}"
     else:
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(name, parameters(endpoint) if known is None else known)
     return InvalidRequestError(
         f"{_KINDS[endpoint]} have no parameter {name!r}{hint} ({EXTRA}={{…}} is for parameters of other servers)",
         param=name,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
 
+from oaikit._hints import did_you_mean
 from oaikit.progress import in_kernel
 from oaikit.reply import Reply
 from oaikit.schema import FENCED, parsed_json, unfenced
@@ -86,8 +86,7 @@ def _note(source: str, place: ast.expr, exc: Exception, names: Mapping[str, Any]
     name = root.id if isinstance(root, ast.Name) else source
     if name in names:
         return f"{{{source}}} was left as typed: {type(exc).__name__}: {exc}"
-    near = difflib.get_close_matches(name, [each for each in names if not each.startswith("_")], n=1)
-    hint = f"; did you mean {{{near[0]}}}?" if near else ""
+    hint = did_you_mean(name, (each for each in names if not each.startswith("_")))
     return f"{{{source}}} was left as typed: there is no variable {name!r}{hint}"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from typing import Any, NoReturn
 
 import pydantic
 
+from oaikit._hints import did_you_mean
 from oaikit.engine.redaction import is_secret_name, public_text
 from oaikit.errors import EngineArgumentError
 
@@ -112,9 +112,7 @@ def check_names(names: Collection[str], known: Collection[str], version: str) ->
                 "address, keys and TLS in Jupyter's configuration"
             )
         elif name not in usable:
-            near = difflib.get_close_matches(name, usable, n=3, cutoff=0.6)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            message = f"vLLM {version} has no engine argument {name!r}{hint}"
+            message = f"vLLM {version} has no engine argument {name!r}{did_you_mean(name, usable, most=3)}"
         else:
             continue
         raise EngineArgumentError(message, param=name)

@@ -160,7 +160,7 @@ def test_items_are_called_by_the_index() -> None:
 @pytest.mark.parametrize(
     ("given", "param", "message"),
     [
-        ({"space": grid(temprature=[0])}, "temprature", "is 'temperature' meant"),
+        ({"space": grid(temprature=[0])}, "temprature", "did you mean temperature"),
         ({"space": grid(temperature=[0, 3])}, "temperature", r"temperature=3"),
         ({"space": grid(max_tokens=["many"])}, "max_tokens", "max_tokens='many'"),
         ({"space": []}, "space", "no points"),
@@ -284,7 +284,7 @@ def test_models_are_an_axis() -> None:
         ({"temperature": (1.0, 0.0), "maximize": "len"}, r"a range \(low, high\)"),
         ({"temperature": [], "maximize": "len"}, "a list of values"),
         ({"temperature": (0.0, 9.0), "maximize": "len"}, "temperature=9"),
-        ({"temprature": (0.0, 1.0), "maximize": "len"}, "'temperature' meant"),
+        ({"temprature": (0.0, 1.0), "maximize": "len"}, "did you mean temperature"),
         ({"temperature": (0.0, 1.0), "maximize": "len", "trials": 0}, "at least 1"),
     ],
 )

@@ -20,6 +20,7 @@ LEAVES = {
     "oaikit._sqlite",
     "oaikit.errors",
     "oaikit._files",
+    "oaikit._hints",
     "oaikit._json",
     "oaikit._lazy",
     "oaikit._loop",

@@ -31,7 +31,7 @@ def test_names_are_filled_in_and_nothing_is_called(text: str, filled: str) -> No
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("in {ciyt}", "there is no variable 'ciyt'; did you mean {city}?"),
+        ("in {ciyt}", "there is no variable 'ciyt'; did you mean city?"),
         ("{nothing[0].alike}", "there is no variable 'nothing'"),
         ("{places[7]}", "IndexError: list index out of range"),
         ("{who.age}", "AttributeError: "),

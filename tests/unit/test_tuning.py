@@ -92,7 +92,7 @@ def test_columns_are_the_parameters_of_one_answer() -> None:
 @pytest.mark.parametrize(
     ("arguments", "param", "said"),
     [
-        ({"rows": [{"temprature": 1}]}, "temprature", "is 'temperature' meant?"),
+        ({"rows": [{"temprature": 1}]}, "temprature", "did you mean temperature?"),
         ({"rows": [{"temperature": 9}]}, "temperature", "from 0 to 2"),
         ({"rows": [{"n": 2}]}, "n", "neither"),
         ({"rows": [{}], "top_p": 7}, "top_p", "at most 1"),

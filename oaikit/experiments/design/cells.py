@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from oaikit._hints import did_you_mean
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.columns import check_axis_name
 from oaikit.experiments.design.items import Item, check_filled, check_prompts
@@ -109,10 +109,9 @@ class Design:
             check_axis_name(name)
             return
         if name not in known:
-            near = difflib.get_close_matches(name, [*known, *places, SYSTEM], n=1)
-            meant = f"; is {near[0]!r} meant?" if near else ""
             raise InvalidRequestError(
-                f"{name!r} is neither a sampling parameter of {self.endpoint} nor a place in the prompt{meant}",
+                f"{name!r} is neither a sampling parameter of {self.endpoint} nor a place in the prompt"
+                f"{did_you_mean(name, [*known, *places, SYSTEM])}",
                 param=name,
             )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
+from oaikit._hints import did_you_mean
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.columns import RESERVED
 from oaikit.experiments.design.cells import SYSTEM, TEMPLATE
@@ -85,10 +85,9 @@ def check_name(endpoint: Endpoint, name: str, places: Iterable[str]) -> None:
     """
     there = [*known(endpoint), *([SYSTEM] if endpoint == CHAT else []), *places]
     if name not in there:
-        near = difflib.get_close_matches(name, there, n=1)
-        meant = f"; is {near[0]!r} meant?" if near else ""
         raise InvalidRequestError(
-            f"{name!r} is neither a sampling parameter that a row can have nor a place in the prompt{meant}",
+            f"{name!r} is neither a sampling parameter that a row can have nor a place in the prompt"
+            f"{did_you_mean(name, there)}",
             param=name,
         )
     if name == TEMPLATE or (name in RESERVED and name != SEED):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from oaikit import sampling
+from oaikit._hints import did_you_mean
 from oaikit.errors import InvalidRequestError, ModelNotFoundError
 from oaikit.sampling import BOTH, CHAT, COMPLETIONS, UNSET, Endpoint, Limits, Parameter
 from oaikit.sampling.length import TEXTS, is_too_long, prompts_of
@@ -334,10 +334,8 @@ def _about(name: str, endpoint: Endpoint, finding: str) -> str:
 
 
 def _hint(name: str, endpoint: Endpoint) -> str:
-    table = sampling.parameters(endpoint)
     if name in _ELSEWHERE:
         return f"; use {_ELSEWHERE[name]}"
     if name in sampling.parameters(COMPLETIONS if endpoint == CHAT else CHAT):
         return f"; it is a parameter of v1/{COMPLETIONS if endpoint == CHAT else CHAT}"
-    near = difflib.get_close_matches(name, table, n=1, cutoff=0.75)
-    return f"; did you mean {near[0]}?" if near else ""
+    return did_you_mean(name, sampling.parameters(endpoint), cutoff=0.75)
