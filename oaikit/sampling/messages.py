@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -108,25 +109,30 @@ MESSAGES: Final = Array(MESSAGE, low=1)
 
 
 def lost_arguments(given: Any, checked: Any) -> list[str]:
-    """Where in a conversation `Arguments` replaced what was no object.
+    """Find the arguments of tool calls that `Arguments` replaced because they were no JSON object.
 
     Args:
-        given: the messages as the client sent them.
-        checked: the same messages as they were checked.
+        given: the messages as the client sent them, or a list of conversations.
+        checked: the same as they were checked.
 
     Returns:
-        Paths such as ``messages[2].tool_calls[0].function.arguments``.
+        Paths such as ``messages[2].tool_calls[0].function.arguments``, or ``messages[5][2]…`` in a batch.
     """
-    lost = []
+    return list(_lost_arguments(given, checked, "messages"))
+
+
+def _lost_arguments(given: Any, checked: Any, path: str) -> Iterator[str]:
     for index, message in enumerate(checked if isinstance(checked, list) else ()):
-        if not isinstance(message, dict):
-            continue
-        for number, call in enumerate(message.get("tool_calls") or ()):
-            before = given[index]["tool_calls"][number]["function"].get("arguments")
-            if (
-                call["function"]["arguments"] == "{}"
-                and before
-                and not (before == "{}" or isinstance(before, dict))
-            ):
-                lost.append(f"messages[{index}].tool_calls[{number}].function.arguments")
-    return lost
+        if isinstance(message, list):  # a conversation of a batch
+            yield from _lost_arguments(given[index], message, f"{path}[{index}]")
+        calls = message.get("tool_calls") if isinstance(message, dict) else None
+        for number, call in enumerate(calls if isinstance(calls, list) else ()):
+            before = _arguments_of(given[index]["tool_calls"][number])
+            if before and _arguments_of(call) == "{}" != before and not isinstance(before, dict):
+                yield f"{path}[{index}].tool_calls[{number}].function.arguments"
+
+
+def _arguments_of(call: Any) -> Any:
+    """The arguments of a tool call. On some routes the calls have not been checked and may be anything."""
+    function = call.get("function") if isinstance(call, dict) else None
+    return function.get("arguments") if isinstance(function, dict) else None

@@ -130,6 +130,8 @@ def test_loras_are_read_as_on_the_command_line() -> None:
     ("options", "param"),
     [
         ({"max_model_len": "long"}, "max_model_len"),
+        ({"max_model_len": -2}, "max_model_len"),
+        ({"max_model_len": 0}, "max_model_len"),
         ({"max_model_len": 10**6}, "max_model_len"),
         ({"dtype": "float99"}, "dtype"),
         ({"gpu_memory_utilization": 5}, "gpu_memory_utilization"),
@@ -160,6 +162,14 @@ def test_what_can_be_checked_without_an_engine(options: dict[str, object], param
     assert error.value.param == param
     assert "\n" not in str(error.value)
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("length", [-1, "auto"])
+def test_a_context_may_be_as_long_as_the_memory_allows(length: object) -> None:
+    from oaikit import demo
+    from oaikit.engine import _vllm
+
+    _vllm.check_arguments(str(demo.FOLDER), {**demo.ENGINE_ARGS, "max_model_len": length})
 
 
 @pytest.mark.parametrize("config", [None, "not JSON", '{"architectures": ["Nope"], "model_type": "llama"}'])

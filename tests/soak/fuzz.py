@@ -23,7 +23,8 @@ SEED = 14
 FULL = 5000
 # Loads that can't succeed. The engine that works has to go on working.
 BAD_LOADS: tuple[dict[str, Any], ...] = (
-    {"max_model_len": -1},
+    {"max_model_len": -2},  # -1 is vLLM's word for as much as fits into the memory
+    {"max_model_len": 0},
     {"max_model_len": "many"},
     {"max_model_len": 10**9},
     {"dtype": "cow"},

@@ -297,3 +297,36 @@ def test_what_is_ignored_is_named() -> None:
     call = {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "["}}]}
     assert "replaced with an empty one" in passed("tokenize", messages=[USER, call]).warnings[0]
     assert passed("v1/responses", text={"format": {"type": "text"}}).has_form
+
+
+def calling(arguments: object) -> dict[str, Any]:
+    function = {"name": "f", "arguments": arguments}
+    return {"role": "assistant", "tool_calls": [{"id": "a", "type": "function", "function": function}]}
+
+
+def test_arguments_that_were_replaced_in_a_batch_are_named() -> None:
+    found = passed(
+        "v1/chat/completions/batch",
+        messages=[[USER, calling('{"a": 1}')], [USER], [USER, calling("{"), calling("[]")]],
+    )
+    assert found.warnings == tuple(
+        f"messages[2][{index}].tool_calls[0].function.arguments is not a JSON object and was replaced with an empty one"
+        for index in (1, 2)
+    )
+    sent = found.body["messages"][2][1]["tool_calls"][0]
+    assert sent["function"]["arguments"] == "{}"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path, body in BODY.items() if "messages" in body or path == "tokenize"]
+)
+@pytest.mark.parametrize("calls", [3, {}, [3], [{}], [{"function": 3}], [{"function": {}}], [[]]])
+def test_tool_calls_of_any_shape_are_refused_or_passed_on(path: str, calls: object) -> None:
+    message = {**USER, "tool_calls": calls}
+    messages = [[message]] if path == "v1/chat/completions/batch" else [message]
+    body = {"model": "tiny", "messages": messages, **({"max_tokens": 4} if path == "v1/messages" else {})}
+    if path.startswith("v1/messages") or calls == []:  # Anthropic's messages have no such field
+        assert pass_on(path, body, Policy()).warnings == ()
+    else:
+        with pytest.raises(InvalidRequestError, match="tool_calls"):
+            pass_on(path, body, Policy())
