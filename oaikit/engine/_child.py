@@ -52,7 +52,11 @@ def refuse_to_begin_anew() -> None:
 
 
 def end_without_collecting() -> None:
-    """Have the interpreter end without a last garbage collection, which takes 2 s over what vLLM imports."""
+    """Have the interpreter end without its last garbage collections, which take seconds over what vLLM imports.
+
+    Triton's classes then outlive the interpreter, and the nanobind in it prints lines such as "nanobind: leaked …".
+    Nothing leaks: the process ends. Triton offers Python no way to turn that off.
+    """
     atexit.unregister(gc.freeze)  # may have been called before
     atexit.register(gc.freeze)
 
