@@ -209,32 +209,25 @@ def test_parsers_of_the_users_are_imported(tmp_path: Path) -> None:
     _vllm.check_arguments(str(demo.FOLDER), {**demo.ENGINE_ARGS, **own})
 
 
-OFFLINE = """
-from oaikit.engine import _vllm
-args = _vllm.parse_arguments("org/model", {})
-config = _vllm.create_config(args)
-print(args.model, args.served_model_name, config.model_config.model.endswith("/snapshots/abc"))
-"""
-
-
-def test_a_model_keeps_its_name_offline(tmp_path: Path) -> None:
+def test_a_model_keeps_its_name_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """vLLM puts the path of the cache in the name's place."""
-    from oaikit import demo
+    from huggingface_hub import constants
 
-    repository = tmp_path / "hub" / "models--org--model"
+    from oaikit import demo
+    from oaikit.engine import _vllm
+
+    repository = tmp_path / "models--org--model"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("abc")
     (repository / "snapshots").mkdir()
     (repository / "snapshots" / "abc").symlink_to(demo.FOLDER)
-    variables = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    run = subprocess.run(
-        [sys.executable, "-c", OFFLINE],
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.stdout.splitlines()[-1:] == ["org/model ['org/model'] True"], run.stderr[-2000:]
+    # What HF_HUB_OFFLINE and HF_HOME set when the library is imported.
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    args = _vllm.parse_arguments("org/model", {})
+    config = _vllm.create_config(args)
+    assert (args.model, args.served_model_name) == ("org/model", ["org/model"])
+    assert config.model_config.model.endswith("/snapshots/abc")
 
 
 WITHOUT_GPU = """
