@@ -44,6 +44,14 @@ class Backend(Texts):
         """Whether it is known to be vLLM, which takes more parameters than other servers."""
         return True
 
+    def context_length(self, model: str | None = None) -> int | None:
+        """The tokens that a prompt and its answer can have together; None where the server does not say.
+
+        Args:
+            model: The model, if not the backend's own.
+        """
+        return None
+
     @abstractmethod
     def request(self, endpoint: Route, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
         """Send a request. All other calls are built on this one, which each kind of backend supplies.

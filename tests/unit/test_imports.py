@@ -73,6 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "oaikit.connection",
         "oaikit.reply",
         "oaikit.sampling",
+        "oaikit.schema",
     },
     "oaikit.widgets": {
         "oaikit._body",
@@ -112,7 +113,8 @@ ROOM_MAY_IMPORT: dict[str, set[str]] = {
     "tune": {"analysis", "columns", "design", "run", "scoring", "store", "sweep"},
     "calibration": {"analysis", "scoring", "sweep"},
     "oneoff": {"design", "sweep"},
-    "accessor": {"design", "sweep"},
+    "derive": {"design", "run", "sweep"},
+    "accessor": {"derive"},
 }
 ONLY_VLLM_IMPORTER = "oaikit.engine._vllm"
 ONLY_ENVIRONMENT_READER = "oaikit.settings"

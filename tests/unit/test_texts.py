@@ -17,6 +17,8 @@ import oaikit as ok
 from oaikit.errors import InvalidRequestError, NotFoundError
 from oaikit.rendered import Rendered
 
+REFUSED = "a text that the server refuses"
+
 
 class Server(ThreadingHTTPServer):
     """A server whose vectors are a text's length and its first letter; it keeps what it was asked."""
@@ -43,6 +45,10 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append((self.path, body))
         match self.path:
+            case "/base/oaikit/v1/embeddings" if REFUSED in body["input"]:
+                self.answer(
+                    400, {"error": {"message": "a text is too long", "type": "invalid_request_error"}}
+                )
             case "/base/oaikit/v1/embeddings":
                 rows = [{"index": n, "embedding": self.vector(text)} for n, text in enumerate(body["input"])]
                 self.answer(200, {"data": rows[::-1]})  # servers may answer in any order
