@@ -254,6 +254,9 @@ def test_descriptions_of_tools_are_only_sent(running: Scripted) -> None:
         ({"tools": [add, {"type": "function"}]}, "a tool is a function"),
         ({"tools": [add, add]}, "two tools"),
         ({"tools": [add], "temprature": 1}, "temperature"),
+        ({"max_round": 1}, r"did you mean max_rounds\?"),
+        ({"image": "a.png"}, r"did you mean images\?"),
+        ({"shema": Person}, r"did you mean schema\?"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_sent(

@@ -35,7 +35,9 @@ LEAVES = {
 }
 BASE = {"oaikit.settings", "oaikit.sampling"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "oaikit": set(),  # the public names, imported when they are first used
+    "oaikit": {
+        "oaikit.experiments"
+    },  # to make df.oai; the public names are imported when they are first used
     **{leaf: set() for leaf in LEAVES},
     "oaikit._distribution": {"oaikit.errors"},
     "oaikit._files": {"oaikit.errors"},
