@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oaikit.reply": set(),
     "oaikit._body": {"oaikit.sampling"},
     "oaikit.schema": {"oaikit.reply"},
-    "oaikit.tools": {"oaikit.reply"},
+    "oaikit.tools": {"oaikit._stream", "oaikit.reply"},
     "oaikit._stream": {"oaikit.reply"},
     "oaikit._texts": {"oaikit._body", "oaikit._stream", "oaikit.rendered", "oaikit.tools"},
     "oaikit.backend": {
