@@ -49,14 +49,18 @@ class Handler(BaseHTTPRequestHandler):
         self.answer({"object": "list", "data": [{"id": "tiny", "max_model_len": 512}]})
 
     def do_POST(self) -> None:
+        if self.path.startswith("/refuses/"):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer({"error": {"message": "this key may not infer"}}, 401)
+            return
         self.server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         message = self.server.answers.pop(0)
         reason = "tool_calls" if message.get("tool_calls") else "stop"
         self.answer({"model": "tiny", "choices": [{"index": 0, "message": message, "finish_reason": reason}]})
 
-    def answer(self, body: object) -> None:
+    def answer(self, body: object, status: int = 200) -> None:
         data = json.dumps(body).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Connection", "close")

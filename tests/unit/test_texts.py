@@ -144,9 +144,9 @@ def test_a_prompt_is_rendered_with_what_the_template_takes(server: Server) -> No
 
 
 def test_what_is_no_text_is_refused(server: Server) -> None:
-    with pytest.raises(InvalidRequestError, match="`texts` holds a int at 1"):
+    with pytest.raises(InvalidRequestError, match="`texts` must be texts, and number 1 is of type int"):
         server.llm.embed(["a", 3])  # type: ignore[list-item]
-    with pytest.raises(InvalidRequestError, match="`documents` holds a float at 0"):
+    with pytest.raises(InvalidRequestError, match="`documents` must be texts, and number 0 is of type float"):
         server.llm.rerank("a", [float("nan")])  # type: ignore[list-item]
     assert server.asked == []
 
