@@ -6,6 +6,8 @@ first used.
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from oaikit._lazy import lazily
@@ -112,6 +114,8 @@ def __getattr__(name: str) -> Any:
         from oaikit._distribution import installed_version
 
         return installed_version()
+    if "pandas" in sys.modules:
+        import_module("oaikit.experiments").register()  # makes df.oai, which costs next to nothing
     return _public(name)
 
 

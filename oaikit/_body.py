@@ -21,6 +21,12 @@ EXTRA: Final = "extra_body"
 WHOLE_CONTEXT: Final = "context"
 """The value of ``max_tokens`` for as much as the context leaves. A server that has no limit of its own is sent none."""
 
+_ARGUMENTS: Final[dict[Endpoint, tuple[str, ...]]] = {
+    CHAT: ("schema", "tools", "max_rounds", "approve", "images", "system", "labels", "wait"),
+    COMPLETIONS: ("labels", "wait"),
+}
+"""What calls take besides parameters, which may have been meant too."""
+
 _KINDS: Final[dict[Endpoint, str]] = {CHAT: "chats", COMPLETIONS: "completions"}
 
 
@@ -96,10 +102,11 @@ def unknown_parameter(
         known: The names that can be given; by default the endpoint's parameters.
     """
     other: Endpoint = COMPLETIONS if endpoint == CHAT else CHAT
+    names = [*(parameters(endpoint) if known is None else known), *_ARGUMENTS[endpoint]]
     if known is None and name in parameters(other):
         hint = f"; it is one of {_KINDS[other]}"
     else:
-        hint = did_you_mean(name, parameters(endpoint) if known is None else known)
+        hint = did_you_mean(name, names)
     return InvalidRequestError(
         f"{_KINDS[endpoint]} have no parameter {name!r}{hint} ({EXTRA}={{…}} is for parameters of other servers)",
         param=name,

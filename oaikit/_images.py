@@ -36,7 +36,9 @@ def data_url(image: Any) -> str:
         try:
             image = Path(image).expanduser().read_bytes()
         except OSError as exc:
-            raise InvalidRequestError(f"the image can't be read: {exc}", param="images") from exc
+            raise InvalidRequestError(
+                f"the image {image} can't be read: {exc.strerror or exc}", param="images"
+            ) from exc
     elif hasattr(image, "__array_interface__") and not hasattr(image, "save"):
         image = _png(image)
     elif callable(getattr(image, "save", None)):

@@ -6,14 +6,14 @@ import asyncio
 import json
 import queue
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from oaikit._loop import LoopThread
 from oaikit._sse import EventReader
-from oaikit.errors import EngineError, from_body
+from oaikit.errors import EngineError, InvalidRequestError, from_body
 from oaikit.reply import Delta, Reply
 
 T = TypeVar("T")
@@ -159,6 +159,51 @@ class Stream:
         if wake := self._wake:
             with suppress(RuntimeError):  # the reader's loop has been closed
                 wake()
+
+
+Follow = Callable[[Stream], Awaitable[Reply]]
+"""Reads an answer to its end, and returns its reply."""
+
+
+class ToolStream(Stream):
+    """The answers of a chat that runs tools, one after the other as one stream; `reply` is the current, then the last.
+
+    Args:
+        rounds: Makes the requests, and has each answer followed.
+        loop: Where it runs.
+    """
+
+    def __init__(self, rounds: Callable[[Follow], Awaitable[Reply]], loop: LoopThread) -> None:
+        self._rounds = rounds
+        super().__init__(_no_events, loop, streamed=True)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """There are none: they would be those of several answers."""
+        raise InvalidRequestError("a stream that runs tools has no events; read its pieces", param="tools")
+
+    def aevents(self) -> AsyncIterator[dict[str, Any]]:
+        """See `events`."""
+        raise InvalidRequestError("a stream that runs tools has no events; read its pieces", param="tools")
+
+    async def _receive(self, events: Callable[[], AsyncIterator[dict[str, Any]]]) -> None:
+        try:
+            self.reply = await self._rounds(self._follow)
+            self._complete = True
+        except Exception as exc:
+            self._error, self._complete = exc, True
+        finally:
+            self._put(None)
+
+    async def _follow(self, stream: Stream) -> Reply:
+        self.reply = stream.reply
+        async for delta in stream:
+            self._put(_Arrived({}, [delta]))
+        return stream.reply
+
+
+async def _no_events() -> AsyncIterator[dict[str, Any]]:
+    return
+    yield {}
 
 
 async def parse_answer(

@@ -236,7 +236,7 @@ def _texts(texts: Any, name: str) -> list[str]:
     for place, text in enumerate(listed):
         if not isinstance(text, str):
             raise InvalidRequestError(
-                f"`{name}` holds a {type(text).__name__} at {place}: give texts", param=name
+                f"`{name}` must be texts, and number {place} is of type {type(text).__name__}", param=name
             )
     return listed
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oaikit._body import WHOLE_CONTEXT, Messages, Prompt, Route, chat_body, completion_body
 from oaikit._json import plain
-from oaikit._stream import Stream
+from oaikit._stream import Stream, ToolStream
 from oaikit._texts import ROUNDS, Texts
 from oaikit.errors import InvalidRequestError
 from oaikit.reply import AnswerForm, Reply
@@ -43,6 +43,14 @@ class Backend(Texts):
     def is_vllm(self) -> bool:
         """Whether it is known to be vLLM, which takes more parameters than other servers."""
         return True
+
+    def context_length(self, model: str | None = None) -> int | None:
+        """The tokens that a prompt and its answer can have together; None where the server does not say.
+
+        Args:
+            model: The model, if not the backend's own.
+        """
+        return None
 
     @abstractmethod
     def request(self, endpoint: Route, body: Mapping[str, Any], *, abort: str | None = None) -> Stream:
@@ -98,37 +106,39 @@ class Backend(Texts):
             InvalidRequestError: A name is unknown, or a value makes no sense.
             OAIKitError: What else the server's answer stands for.
         """
-        own = _functions(tools)
-        if own is None:
-            _refuse_without_functions(max_rounds, approve)
-            return self.stream(messages, schema=schema, tools=tools, images=images, **sampling).wait()
-        loop = self._chat_loop(messages, own, schema, max_rounds, approve, images, sampling)
-        return ROUNDS.run(loop.reply())
+        options = {"schema": schema, "tools": tools, "max_rounds": max_rounds, "approve": approve}
+        return self.stream(messages, images=images, **options, **sampling).wait()
 
     def complete(self, prompt: Prompt, **sampling: Any) -> Reply:
         """Continue a text, or a list of token ids."""
         return self.stream_completion(prompt, **sampling).wait()
 
     def stream(
-        self, messages: Messages, *, schema: Any = None, tools: Any = None, images: Any = (), **sampling: Any
+        self,
+        messages: Messages,
+        *,
+        schema: Any = None,
+        tools: Any = None,
+        max_rounds: int | None = None,
+        approve: Approve | None = None,
+        images: Any = (),
+        **sampling: Any,
     ) -> Stream:
         """Answer a chat piece by piece: ``for delta in llm.stream("Count to ten"): ...``.
 
-        The arguments are those of `chat`. A stream is one answer, so functions are not run: ``tools`` are OpenAI's
-        descriptions.
-
-        Raises:
-            InvalidRequestError: ``tools`` holds a function.
+        The arguments are those of `chat`. With functions as ``tools`` the pieces are those of all answers, one after
+        the other, and `Stream.reply` is the last.
         """
-        if _functions(tools) is not None:
-            raise InvalidRequestError(
-                "a stream does not run functions; use llm.chat(tools=…) or ok.Chat(tools=…)", param="tools"
-            )
+        functions = _functions(tools)
+        if functions is not None:
+            loop = self._chat_loop(messages, functions, schema, max_rounds, approve, images, sampling)
+            return ToolStream(loop.reply, ROUNDS)
+        for name, value in (("max_rounds", max_rounds), ("approve", approve)):
+            if value is not None:
+                raise InvalidRequestError(f"`{name}` needs functions as tools=[…]", param=name)
         if tools is not None:
             sampling["tools"] = tools
-        form = None
-        if schema is not None:
-            form = _form(schema, sampling)
+        form = None if schema is None else _form(schema, sampling)
         stream = self.request(CHAT, chat_body(messages, sampling, images))
         stream.reply.form = form
         return stream
@@ -149,11 +159,8 @@ class Backend(Texts):
         **sampling: Any,
     ) -> Reply:
         """`chat`, awaited."""
-        own = _functions(tools)
-        if own is None:
-            _refuse_without_functions(max_rounds, approve)
-            return await self.stream(messages, schema=schema, tools=tools, images=images, **sampling).await_()
-        return await self._chat_loop(messages, own, schema, max_rounds, approve, images, sampling).reply()
+        options = {"schema": schema, "tools": tools, "max_rounds": max_rounds, "approve": approve}
+        return await self.stream(messages, images=images, **options, **sampling).await_()
 
     async def acomplete(self, prompt: Prompt, **sampling: Any) -> Reply:
         """`complete`, awaited."""
@@ -185,10 +192,10 @@ class Backend(Texts):
         if schema is not None:
             form = _form(schema, final)
 
-        async def ask(body: Mapping[str, Any]) -> Reply:
-            reply = await self.request(CHAT, body).await_()
-            reply.form = form
-            return reply
+        def ask(body: Mapping[str, Any]) -> Stream:
+            stream = self.request(CHAT, body)
+            stream.reply.form = form
+            return stream
 
         body = chat_body(messages, sampling, images)
         return ChatLoop(
@@ -209,12 +216,6 @@ def _functions(tools: Any) -> Functions | None:
     from oaikit.tools.functions import Functions
 
     return Functions([tools] if callable(tools) or hasattr(tools, "functions") else tools)
-
-
-def _refuse_without_functions(max_rounds: int | None, approve: Approve | None) -> None:
-    for name, value in (("max_rounds", max_rounds), ("approve", approve)):
-        if value is not None:
-            raise InvalidRequestError(f"`{name}` needs functions as tools=[…]", param=name)
 
 
 def _form(schema: Any, sampling: dict[str, Any]) -> AnswerForm:

@@ -171,6 +171,9 @@ class Connection(Backend):
         streamed = bool(sent.get("stream"))
         return Stream(lambda: self._events(endpoint, sent, abort), _CLIENTS, streamed=streamed)
 
+    def context_length(self, model: str | None = None) -> int | None:
+        return _CLIENTS.run(self._listed_context(model))
+
     def models(self) -> list[str]:
         """The names that the server lists."""
         return _CLIENTS.run(self._models())
@@ -289,11 +292,13 @@ class Connection(Backend):
 
         oaikit's servers cut it to what is left of the context. Others refuse more than is left.
         """
-        if not self.is_oaikit:
-            return None
-        if model not in self._contexts:
+        return await self._listed_context(model) if self.is_oaikit else None
+
+    async def _listed_context(self, model: str | None) -> int | None:
+        name = model or await self._default_model()
+        if name not in self._contexts:
             await self._models()
-        return self._contexts.get(model)
+        return self._contexts.get(name)
 
     async def _get_api(self, name: str, *, retry: bool = True) -> dict[str, Any]:
         client = self._client if retry else self._client.with_options(max_retries=0)

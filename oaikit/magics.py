@@ -121,7 +121,7 @@ class OAIMagics(Magics):
         if model := body.get("model") or self.model:
             body["model"] = model
         del body["messages"]
-        asked = asked_of(self._connection(), messages, **body)
+        asked = asked_of(self._connection(), messages, body)
         replies: list[Reply] = []
         try:
             show([asked], begun=replies.extend)

@@ -68,6 +68,10 @@ class Engine(Backend):
         names = self._host.status().served_names
         return names[0] if names else ""
 
+    def context_length(self, model: str | None = None) -> int | None:
+        del model  # an adapter has the context of its base
+        return self._host.status().max_model_len
+
     def status(self) -> EngineStatus:
         """The engine's state now."""
         return self._host.status()

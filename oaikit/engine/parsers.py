@@ -119,6 +119,7 @@ def _one_for_each(parts: Sequence[Any]) -> list[Any]:
 
 
 def is_json(text: str) -> bool:
+    """Whether a text is complete JSON."""
     try:
         json.loads(text)
     except ValueError:

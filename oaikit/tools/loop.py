@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
+from oaikit._stream import Follow, Stream
 from oaikit._threads import off_loop
 from oaikit.reply import CalledTool, Reply
 from oaikit.tools.functions import Functions, Outcome
@@ -89,7 +90,7 @@ class ChatLoop(ToolLoop):
     """The loop of a call from Python.
 
     Args:
-        ask: Sends a request's body and returns the answer.
+        ask: Sends a request's body; returns the answer on its way.
         body: The first request.
         functions: What the model may call.
         most_rounds: Rounds of calls; after them the model has to answer.
@@ -100,7 +101,7 @@ class ChatLoop(ToolLoop):
 
     def __init__(
         self,
-        ask: Callable[[Mapping[str, Any]], Awaitable[Reply]],
+        ask: Callable[[Mapping[str, Any]], Stream],
         body: Mapping[str, Any],
         functions: Functions,
         most_rounds: int,
@@ -115,20 +116,22 @@ class ChatLoop(ToolLoop):
         self._messages = list(body["messages"])
         self._called: list[CalledTool] = []
         self._reply = Reply()
+        self._follow: Follow = Stream.await_
 
-    async def reply(self) -> Reply:
-        """Run to the end; the last answer, with the calls that led to it."""
+    async def reply(self, follow: Follow) -> Reply:
+        """Run to the end; the last answer, with the calls that led to it. ``follow`` reads each answer."""
+        self._follow = follow
         await self.run()
-        if self._final:
+        if self._final and not self._reply.cancelled:
             # A form would keep the model from calling anything, so it comes when the calls are over.
-            self._reply = await self._request(self._with_messages(self._body | self._final))
+            self._reply = await follow(self._request(self._with_messages(self._body | self._final)))
         self._reply.calls = self._called
         self._reply.messages = [*self._messages, {"role": "assistant", "content": self._reply.text}]
         return self._reply
 
     async def ask(self, round: int) -> Sequence[ToolCall]:
         body = self._with_messages(self.offer(self._body, round, strict=self._strict))
-        self._reply = await self._request(body)
+        self._reply = await self._follow(self._request(body))
         if self._reply.cancelled or round >= self.most_rounds:
             return ()
         for call in self._reply.tool_calls:

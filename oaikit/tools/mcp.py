@@ -224,4 +224,4 @@ def _reason(exc: BaseException) -> str:
     """The first error of a group, in words."""
     while isinstance(exc, BaseExceptionGroup):
         exc = exc.exceptions[0]
-    return str(exc) or type(exc).__name__
+    return (exc.strerror if isinstance(exc, OSError) else None) or str(exc) or type(exc).__name__

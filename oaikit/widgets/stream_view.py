@@ -66,7 +66,7 @@ def stream(
     models: list[Backend] = [connect()] if llm is None else [llm] if isinstance(llm, Backend) else list(llm)
     several |= not (llm is None or isinstance(llm, Backend))
     asked = [
-        asked_of(model, each, completion=completion, label=label, **sampling)
+        asked_of(model, each, sampling, completion=completion, label=label)
         for model, each, label in _columns(models, prompts, labels)
     ]
     replies = show(asked, wait=wait)
@@ -117,7 +117,7 @@ def _columns(
 
 
 def asked_of(
-    llm: Backend, prompt: Any, *, completion: bool = False, label: str = "", **sampling: Any
+    llm: Backend, prompt: Any, sampling: Mapping[str, Any], *, completion: bool = False, label: str = ""
 ) -> Asked:
     """What a model is asked: a user's message, OpenAI messages, or a text to go on with; see `stream`."""
     endpoint: Endpoint = COMPLETIONS if completion else CHAT

@@ -71,6 +71,7 @@ def test_a_turn_is_in_document_conversation_and_history(chat: Chat, tmp_path: Pa
     assert (answer["state"], answer["finish_reason"], answer["model"]) == ("done", "length", "tiny")
     numbers = answer["numbers"]
     assert numbers["completion_tokens"] == 12
+    assert numbers.pop("tokens_per_s") is None, "12 tokens are too few for a rate"
     assert all(numbers[name] > 0 for name in numbers)
     assert document(chat)["context"] == {"used": numbers["prompt_tokens"] + 12, "size": 2048}
     (entry,) = Chat.history(tmp_path / "chats.db")
@@ -153,6 +154,7 @@ def test_stop_keeps_what_has_come_and_frees_the_engine(chat: Chat, server: Serve
     assert (shown(chat)["state"], document(chat)["busy"], document(chat)["stop"]) == ("stopped", False, None)
     assert chat.messages[-1]["content"] == shown(chat)["text"]
     assert reply.cancelled
+    assert shown(chat)["numbers"]["completion_tokens"] > 5, "a stopped answer has counts"
     wait_until(lambda: server.status()["running"] == 0, 5)
     chat.params.change(max_tokens=5)
     assert chat.send("And?").usage.completion_tokens == 5

@@ -65,6 +65,20 @@ def forked(function: Callable[[], list[str]]) -> list[str]:
     return returned
 
 
+def test_it_answers_in_a_form_and_counts_its_tokens(llm: ok.Engine) -> None:
+    form = {
+        "type": "object",
+        "properties": {"n": {"type": "null"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    reply = llm.chat("Nothing, please", schema=form)
+    assert reply.parsed == {"n": None}
+    assert llm.context_length() == 1024
+    assert len(llm.render("Nothing, please")) == reply.usage.prompt_tokens
+    assert asyncio.run(llm.acount_tokens("Nothing, please")) > 1
+
+
 def test_it_answers(llm: ok.Engine) -> None:
     reply = llm.chat("Hello", temperature=0, max_tokens=10)
     assert reply.text

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import oaikit as ok
-from oaikit.errors import InvalidRequestError
+from oaikit.errors import InvalidRequestError, OAIKitError
 from oaikit.tools.functions import Functions
 from oaikit.tools.loop import ChatLoop
 
@@ -49,14 +49,18 @@ class Handler(BaseHTTPRequestHandler):
         self.answer({"object": "list", "data": [{"id": "tiny", "max_model_len": 512}]})
 
     def do_POST(self) -> None:
+        if self.path.startswith("/refuses/"):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer({"error": {"message": "this key may not infer"}}, 401)
+            return
         self.server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         message = self.server.answers.pop(0)
         reason = "tool_calls" if message.get("tool_calls") else "stop"
         self.answer({"model": "tiny", "choices": [{"index": 0, "message": message, "finish_reason": reason}]})
 
-    def answer(self, body: object) -> None:
+    def answer(self, body: object, status: int = 200) -> None:
         data = json.dumps(body).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Connection", "close")
@@ -189,7 +193,7 @@ NAMED = {"type": "function", "function": {"name": "add"}}
     ],
 )
 def test_which_tool_choice_is_sent_in_each_round(choice: Any, functions: list[Any], sent: list[Any]) -> None:
-    async def never(body: Any) -> Any:
+    def never(body: Any) -> Any:
         raise AssertionError
 
     body = {"messages": []} | ({} if choice is None else {"tool_choice": choice})
@@ -238,6 +242,46 @@ def test_a_form_comes_when_the_calls_are_over(running: Scripted) -> None:
     assert "tools" not in running.asked[2]
 
 
+def test_a_stream_has_the_pieces_of_all_answers(running: Scripted) -> None:
+    answers = [{**calls(("add", '{"a": 2, "b": 3}')), "content": "Let me see. "}, {"content": "5"}]
+    with running.llm(*answers).stream("2 + 3?", tools=[add]) as stream:
+        assert "".join(delta.text for delta in stream) == "Let me see. 5"
+    assert stream.reply.text == "5"
+    assert [call.result for call in stream.reply.calls] == ["5"]
+
+    async def pieces() -> list[str]:
+        return [delta.text async for delta in running.llm(*answers).astream("2 + 3?", tools=[add])]
+
+    assert "".join(asyncio.run(pieces())) == "Let me see. 5"
+    with pytest.raises(InvalidRequestError, match="has no events"):
+        running.llm({"content": "5"}).stream("?", tools=[add]).events()
+
+
+def test_an_error_of_a_later_round_is_raised(running: Scripted) -> None:
+    llm = running.llm(calls(("add", '{"a": 2, "b": 3}')))  # and then no answer
+    with pytest.raises(OAIKitError):
+        llm.chat("2 + 3?", tools=[add])
+
+
+def test_closing_a_stream_ends_the_tool_that_runs(running: Scripted) -> None:
+    began, ended = threading.Event(), threading.Event()
+
+    async def slow() -> str:
+        """Takes for ever."""
+        began.set()
+        try:
+            await asyncio.sleep(600)
+        finally:
+            ended.set()
+        return ""
+
+    stream = running.llm(calls(("slow", "{}"))).stream("?", tools=[slow])
+    assert began.wait(10)
+    stream.close()
+    assert ended.wait(10)
+    assert list(stream) is not None
+
+
 def test_descriptions_of_tools_are_only_sent(running: Scripted) -> None:
     spec = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
     reply = running.llm(calls(("add", "{}"))).chat("?", tools=[spec])
@@ -254,6 +298,9 @@ def test_descriptions_of_tools_are_only_sent(running: Scripted) -> None:
         ({"tools": [add, {"type": "function"}]}, "a tool is a function"),
         ({"tools": [add, add]}, "two tools"),
         ({"tools": [add], "temprature": 1}, "temperature"),
+        ({"max_round": 1}, r"did you mean max_rounds\?"),
+        ({"image": "a.png"}, r"did you mean images\?"),
+        ({"shema": Person}, r"did you mean schema\?"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_sent(
@@ -261,8 +308,8 @@ def test_what_makes_no_sense_is_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(InvalidRequestError, match=said):
         running.llm().chat("?", **options)
-    with pytest.raises(InvalidRequestError, match="a stream does not run functions"):
-        running.llm().stream("?", tools=[add])
+    with pytest.raises(InvalidRequestError, match=said):
+        running.llm().stream("?", **options)
     assert running.asked == []
 
 

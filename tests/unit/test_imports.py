@@ -36,7 +36,9 @@ LEAVES = {
 }
 BASE = {"oaikit.settings", "oaikit.sampling"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "oaikit": set(),  # the public names, imported when they are first used
+    "oaikit": {
+        "oaikit.experiments"
+    },  # to make df.oai; the public names are imported when they are first used
     **{leaf: set() for leaf in LEAVES},
     "oaikit._distribution": {"oaikit.errors"},
     "oaikit._files": {"oaikit.errors"},
@@ -53,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oaikit.reply": set(),
     "oaikit._body": {"oaikit.sampling"},
     "oaikit.schema": {"oaikit.reply"},
-    "oaikit.tools": {"oaikit.reply"},
+    "oaikit.tools": {"oaikit._stream", "oaikit.reply"},
     "oaikit._stream": {"oaikit.reply"},
     "oaikit._texts": {"oaikit._body", "oaikit._stream", "oaikit.rendered", "oaikit.tools"},
     "oaikit.backend": {
@@ -75,6 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "oaikit.connection",
         "oaikit.reply",
         "oaikit.sampling",
+        "oaikit.schema",
     },
     "oaikit.widgets": {
         "oaikit._body",
@@ -114,7 +117,8 @@ ROOM_MAY_IMPORT: dict[str, set[str]] = {
     "tune": {"analysis", "columns", "design", "run", "scoring", "store", "sweep"},
     "calibration": {"analysis", "scoring", "sweep"},
     "oneoff": {"design", "sweep"},
-    "accessor": {"design", "sweep"},
+    "derive": {"design", "run", "sweep"},
+    "accessor": {"derive"},
 }
 ONLY_VLLM_IMPORTER = "oaikit.engine._vllm"
 ONLY_ENVIRONMENT_READER = "oaikit.settings"

@@ -17,6 +17,8 @@ import oaikit as ok
 from oaikit.errors import InvalidRequestError, NotFoundError
 from oaikit.rendered import Rendered
 
+REFUSED = "a text that the server refuses"
+
 
 class Server(ThreadingHTTPServer):
     """A server whose vectors are a text's length and its first letter; it keeps what it was asked."""
@@ -43,6 +45,10 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append((self.path, body))
         match self.path:
+            case "/base/oaikit/v1/embeddings" if REFUSED in body["input"]:
+                self.answer(
+                    400, {"error": {"message": "a text is too long", "type": "invalid_request_error"}}
+                )
             case "/base/oaikit/v1/embeddings":
                 rows = [{"index": n, "embedding": self.vector(text)} for n, text in enumerate(body["input"])]
                 self.answer(200, {"data": rows[::-1]})  # servers may answer in any order
@@ -138,9 +144,9 @@ def test_a_prompt_is_rendered_with_what_the_template_takes(server: Server) -> No
 
 
 def test_what_is_no_text_is_refused(server: Server) -> None:
-    with pytest.raises(InvalidRequestError, match="`texts` holds a int at 1"):
+    with pytest.raises(InvalidRequestError, match="`texts` must be texts, and number 1 is of type int"):
         server.llm.embed(["a", 3])  # type: ignore[list-item]
-    with pytest.raises(InvalidRequestError, match="`documents` holds a float at 0"):
+    with pytest.raises(InvalidRequestError, match="`documents` must be texts, and number 0 is of type float"):
         server.llm.rerank("a", [float("nan")])  # type: ignore[list-item]
     assert server.asked == []
 

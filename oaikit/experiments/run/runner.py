@@ -106,7 +106,10 @@ async def run(
             for feeder in feeders:
                 group.create_task(feeder.run())
     except BaseExceptionGroup as exc:
-        raise _first(exc) from None
+        failure = _first(exc)
+    else:
+        return
+    raise failure  # out here: IPython shows every line of an error that was raised while a group was handled
 
 
 class _Feeder:

@@ -204,6 +204,15 @@ class Store:
         with self._db.transaction() as db:
             db.executemany(_RECORD, results)
 
+    def texts_of(self, requests: Iterable[str]) -> dict[str, str]:
+        """The texts of the first replicates of these requests, of those that have one and no error."""
+        rows = self._db.rows(
+            "SELECT request, text FROM results WHERE replicate = 0 AND error IS NULL AND text IS NOT NULL "
+            "AND request IN (SELECT value FROM json_each(?))",
+            json.dumps(list(requests)),
+        )
+        return dict(rows)
+
     def done(self, sweep: str) -> dict[str, set[int]]:
         """The replicates of each of the sweep's requests that have a result and no error."""
         found: dict[str, set[int]] = {}
