@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
@@ -35,6 +35,7 @@ SILENCE_S = 2.0  # another client's stream may be silent for so long
 FORM_S = 10.0  # another client's structured output has to be there by then
 MESSAGES = [{"role": "user", "content": "Hello"}]
 SENTENCE = "The old river sings near a quiet garden. "
+ENDED_S = 600.0  # how long a stream counts as silent that ended too early
 QUEUED = 64  # tokenizations at the shutdown
 
 
@@ -157,13 +158,16 @@ class Watched:
         self._stream.settimeout(0.1)
         heard_at = time.monotonic()
         while not self._done.is_set():
-            try:
-                if not self._stream.recv(1 << 20):
-                    self.silence_s = max(self.silence_s, 600.0)  # it ended, and nothing else will come
-                    return
-                heard_at = time.monotonic()
-            except TimeoutError:
-                self.silence_s = max(self.silence_s, time.monotonic() - heard_at)
+            arrived: bytes | None = None
+            with suppress(TimeoutError):
+                arrived = self._stream.recv(1 << 20)
+            now = time.monotonic()
+            self.silence_s = max(self.silence_s, now - heard_at)
+            if arrived == b"":
+                self.silence_s = max(self.silence_s, ENDED_S)
+                return
+            if arrived:
+                heard_at = now
 
     def stop(self) -> None:
         """Ask no more."""
