@@ -65,7 +65,7 @@ bench: $(STAMP) ## measure the serving speed that the README quotes (ARGS=option
 	$(BIN)/python benchmarks/serving.py $(ARGS)
 	$(BIN)/python -m benchmarks.experiments
 
-soak: $(STAMP) ## the long suites: signals, crashes, load, fuzz, smuggling, access (ARGS="signals --repeat 1")
+soak: $(STAMP) ## the long suites: signals, crashes, load, stalls, fuzz, smuggling, access (ARGS="signals --repeat 1")
 	$(BIN)/python -m tests.soak --write docs/reliability.md $(ARGS)
 
 bench-widget: $(STAMP) chromium ## measure what the chat costs the browser, and how soon Stop frees the engine

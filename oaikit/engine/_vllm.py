@@ -38,6 +38,7 @@ from vllm.platforms import current_platform
 from vllm.reasoning import ReasoningParserManager
 from vllm.renderers.chat_utils import make_tool_call_id
 from vllm.sampling_params import SamplingParams
+from vllm.tokenizers.hf import ThreadSafeHFTokenizerMixin
 from vllm.tool_parsers import ToolParserManager
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.argparse_utils import FlexibleArgumentParser
@@ -66,6 +67,7 @@ from oaikit.engine.redaction import public_url
 from oaikit.engine.serving import answer_alike
 from oaikit.engine.shortcut import shortened
 from oaikit.engine.state import STARTING_ENGINE_CORE
+from oaikit.engine.tokenizing import TwoLanes, remember_tokens
 from oaikit.engine.worker import WorkerThread
 from oaikit.errors import EngineArgumentError, EngineFailedError, OAIKitError
 from oaikit.settings import ThreadEnvironment, gpus_are_hidden
@@ -292,6 +294,7 @@ async def running(
         app = build_app(args, tasks, llm.model_config)
         await init_app_state(llm, app.state, args, tasks)
         answer_alike(app.state, PARSER_TYPES, ErrorResponse)
+        _tokenize_fairly(llm)
         # The app's lifespan logs the engine's statistics, and freezes the garbage collector: without that a full
         # collection over vLLM's objects stops the process for 0.3 s under load.
         await stack.enter_async_context(app.router.lifespan_context(app))
@@ -347,6 +350,17 @@ def _note_outputs(llm: AsyncLLM) -> list[float]:
 
     llm.engine_core.get_output_async = get_output_and_note_it
     return heard_at
+
+
+def _tokenize_fairly(llm: AsyncLLM) -> None:
+    """Have short texts tokenized before long ones, and no token decoded twice for log-probabilities."""
+    if llm.tokenizer is None:
+        return
+    renderer = llm.renderer
+    pool = renderer._executor
+    pool.shutdown(wait=False)
+    pool._inner = TwoLanes(thread_safe=isinstance(llm.tokenizer, ThreadSafeHFTokenizerMixin))
+    remember_tokens(llm.tokenizer)
 
 
 def _detokenizer(tokenizer: Any, request: Any, prompt: Sequence[int]) -> Detokenizer:

@@ -6,12 +6,15 @@ source archives of the supported releases.
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import inspect
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,6 +58,25 @@ def test_the_arguments_that_jupyter_replaces_are_vllms() -> None:
     names = set(vars(_vllm.make_arg_parser(FlexibleArgumentParser()).parse_args([])))
     gone = arguments.HTTP_SERVER_ARGUMENTS - names
     assert not gone
+
+
+def test_vllm_tokenizes_on_the_threads_that_it_is_given() -> None:
+    """Its renderers keep the pool that they have at their beginning, and what is in it can be replaced."""
+    from vllm.renderers.base import _SwappableExecutor
+    from vllm.utils.async_utils import make_async
+
+    from oaikit.engine import _vllm
+
+    pool = _SwappableExecutor(1)
+    tokenize = make_async(lambda text: (threading.current_thread().name, text), executor=pool)
+    tokenizer = SimpleNamespace(decode=lambda token_ids: f"<{token_ids}>")
+    _vllm._tokenize_fairly(SimpleNamespace(tokenizer=tokenizer, renderer=SimpleNamespace(_executor=pool)))
+
+    async def ask() -> object:
+        return await tokenize("a text")
+
+    assert asyncio.run(ask()) == ("oaikit-tokenizer", "a text")
+    pool.shutdown(wait=False)
 
 
 def test_what_the_short_way_leaves_out_is_known() -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.soak import access, crashes, fuzz, load, signals, smuggling
+from tests.soak import access, crashes, fuzz, load, signals, smuggling, stalls
 from tests.soak.common import SHOWN, Check, Ground, cores, cpu_model
 from tests.soak.report import page
 
@@ -39,6 +39,7 @@ SUITES = {
     "signals": Suite(signals.run, 5, "runs of each signal in each situation"),
     "crashes": Suite(crashes.run, 10, "kills"),
     "load": Suite(load.run, 40, "batches of 50 disconnects"),
+    "stalls": Suite(stalls.run, 3, "shutdowns, and each costly request once"),
     "fuzz": Suite(fuzz.run, 5000, "bodies"),
     "smuggling": Suite(smuggling.run, 1, "passes over the corpus"),
     "access": Suite(access.run, 1, "passes over the matrix"),

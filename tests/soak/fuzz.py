@@ -21,9 +21,10 @@ HANGS_S = 30.0
 THREADS = 8
 SEED = 14
 FULL = 5000
-# Loads that can't succeed. The engine that works has to go on working.
+# Loads that can't succeed. The engine that works has to go on working. A max_model_len of -1 can: it means as long a
+# context as fits into the memory.
 BAD_LOADS: tuple[dict[str, Any], ...] = (
-    {"max_model_len": -2},  # -1 is vLLM's word for as much as fits into the memory
+    {"max_model_len": -2},
     {"max_model_len": 0},
     {"max_model_len": "many"},
     {"max_model_len": 10**9},

@@ -11,6 +11,7 @@ TITLES = {
     "signals": "Signals",
     "crashes": "Crashes and hangs",
     "load": "Load",
+    "stalls": "Costly requests",
     "fuzz": "Fuzzing",
     "smuggling": "Request smuggling",
     "access": "Who may do what",

@@ -88,6 +88,18 @@ _PARSING: Final = (
     _name("vllm.v1.engine.detokenizer", "IncrementalDetokenizer.token_ids", used_in="oaikit/engine/pieces.py"),
 )  # fmt: skip
 
+_RENDERER = "vllm.renderers.base"
+
+# What the order of tokenization depends on.
+_TOKENIZATION: Final = (
+    _name("vllm.tokenizers.hf", "ThreadSafeHFTokenizerMixin"),
+    _name("vllm.v1.engine.async_llm", "AsyncLLM.renderer"),
+    _name(_RENDERER, "BaseRenderer._executor"),
+    _name(_RENDERER, "_SwappableExecutor._inner"),
+    _name(_RENDERER, "_SwappableExecutor.shutdown", keywords=("wait",)),
+    _name("vllm.tokenizers.detokenizer_utils", "convert_ids_list_to_tokens", used_in="oaikit/engine/tokenizing.py"),
+)  # fmt: skip
+
 NAMES: Final = (
     _name("vllm", "__version__"),
     _name("vllm.config", "VllmConfig"),
@@ -164,6 +176,7 @@ NAMES: Final = (
     _name("vllm.v1.engine.detokenizer", "IncrementalDetokenizer.from_new_request", "tokenizer", "request"),
     _name("vllm.entrypoints.serve.engine.protocol", "ErrorResponse"),
     *_PARSING,
+    *_TOKENIZATION,
 )  # fmt: skip
 
 # What the variables of the adapter hold: their attributes have to be among NAMES, or among the ARGUMENTS.
@@ -176,6 +189,8 @@ ADAPTER_VARIABLES: Final = {
     "llm": "AsyncLLM",
     "lora": "LoRAModulePath",
     "model": "ModelConfig",
+    "pool": "_SwappableExecutor",
+    "renderer": "BaseRenderer",
     "threads": "OMPProcessManager",
     "vllm": "vllm",
 }
