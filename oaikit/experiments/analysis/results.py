@@ -225,8 +225,11 @@ class Results:
             axes = df.attrs["axes"] if axis is None else [axis]
             for name in axes:
                 tables.check_axis(df, name)
+            axes = [name for name in axes if name not in split]
             return comparisons.pairs_table(df, axes, value, split)
         ((name, (first, second)),) = values.items()
+        if name in split:
+            raise InvalidRequestError(f"{name!r} is compared, and can't split the comparison too", param="by")
         a, b = (tables.chosen(df, name, each) for each in (first, second))
         if split:
             pair = (name, a[name].iloc[0], b[name].iloc[0])
