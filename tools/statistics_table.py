@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from oaikit.experiments.analysis.gaffke import p_values
 from oaikit.experiments.analysis.statistics import means_of
 from oaikit.experiments.columns import Kind
+from tools.statistics_choices import CHOICES_HEAD, JUDGE_DRAWS, JUDGES_HEAD, choice_lines, judge_lines
 
 Array = NDArray[np.float64]
 
@@ -177,17 +178,29 @@ def main() -> None:
         "--quick", action="store_true", help=f"{QUICK} draws of each case, and nothing is written"
     )
     quick = parser.parse_args().quick
-    began, lines = time.perf_counter(), [HEAD]
-    print(HEAD)
-    for row in rows(QUICK if quick else DRAWS):
-        print(row, flush=True)
-        lines.append(str(row))
-    print(f"{time.perf_counter() - began:.0f} s")
-    if not quick:
-        text = DOCUMENT.read_text()
-        before, after = text.split(BEGIN)[0], text.split(END)[1]
-        said = f"{DRAWS:,} draws of each case:\n\n" + "\n".join(lines)
-        DOCUMENT.write_text(f"{before}{BEGIN}\n{said}\n{END}{after}")
+    draws = QUICK if quick else DRAWS
+    for place, head, lines in (
+        ("", HEAD, map(str, rows(draws))),
+        ("choices: ", CHOICES_HEAD, choice_lines(draws)),
+        ("judges: ", JUDGES_HEAD, judge_lines(draws // JUDGE_DRAWS)),
+    ):
+        began = time.perf_counter()
+        said = f"{draws // JUDGE_DRAWS if place == 'judges: ' else draws:,} draws of each case:\n\n{head}"
+        print(said)
+        for line in lines:
+            print(line, flush=True)
+            said += f"\n{line}"
+        print(f"{time.perf_counter() - began:.0f} s")
+        if not quick:
+            _write(place, said)
+
+
+def _write(place: str, said: str) -> None:
+    """Put a table into the document, in place of the one that is there."""
+    begin, end = (mark.replace("make statistics: ", f"make statistics: {place}") for mark in (BEGIN, END))
+    text = DOCUMENT.read_text()
+    before, after = text.split(begin)[0], text.split(end)[1]
+    DOCUMENT.write_text(f"{before}{begin}\n{said}\n{end}{after}")
 
 
 if __name__ == "__main__":

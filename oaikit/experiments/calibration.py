@@ -10,7 +10,7 @@ import numpy as np
 
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis import tables
-from oaikit.experiments.analysis.ppi import Agreement, agreement, corrected_mean
+from oaikit.experiments.analysis.ppi import Agreement, Verdicts, agreement, corrected_means
 from oaikit.experiments.analysis.selection import By, Where, grouping, selected
 from oaikit.experiments.analysis.summary import codes_of, group_codes, questions_of
 
@@ -56,7 +56,7 @@ class Calibration:
     def correct(
         self, results: Results, *, where: Where = None, by: By = None, pooled: bool | None = None
     ) -> pd.DataFrame:
-        """What people would say of the cells of a sweep that the judge has scored (see `ppi.corrected_mean`).
+        """What people would say of the cells of a sweep that the judge has scored (see `ppi.corrected_means`).
 
         Votes on answers of this sweep (rows of `Results.df` with a column ``vote``) correct the cell that they are
         about; they must be on items drawn at random. Votes on other answers are pooled, on the assumption that the
@@ -76,67 +76,56 @@ class Calibration:
         Raises:
             InvalidRequestError: the sweep has no score by this judge.
         """
+        name = self._score_of(results)
         df = results.df
         tables.check_rows(df)
-        made = {
-            each["name"] for each in results._spec()["scorers"] if each["identity"] == self.judge.identity
-        }
-        if not made:
-            raise InvalidRequestError(
-                "the sweep has no score by this judge: give score=judge to it", param="results"
-            )
         df = selected(df, where)
         split = grouping(df, by)
-        score = df[made.pop()].to_numpy(dtype=float, na_value=np.nan)
+        score = df[name].to_numpy(dtype=float, na_value=np.nan)
         human = _human_of(df, self.votes)
         if pooled is None:
             pooled = bool(np.isnan(human).all())
-        shown = [*df.attrs["axes"], *(name for name in split if name not in df.attrs["axes"])]
+        shown = [*df.attrs["axes"], *(each for each in split if each not in df.attrs["axes"])]
         groups = group_codes(df, ["cell", *split])
         questions = questions_of(df, groups)
         known = ~np.isnan(score)
         first = np.unique(groups, return_index=True)[1]
-        voted = _by_unit(self.votes)
-        records = []
+        cells: list[Verdicts] = []
+        judged: list[Floats] = []
         for group in range(len(first)):
             rows = np.flatnonzero((groups == group) & known)
-            units = _units(score[rows], human[rows], questions[rows], codes_of(df["key"].iloc[rows]))
-            if pooled:
-                units = _Units(*voted, units.all_judged, units.all_judged)
-            records.append(self._record(units))
+            cell, everything = _verdicts(
+                score[rows], human[rows], questions[rows], codes_of(df["key"].iloc[rows])
+            )
+            cells.append(Verdicts(*_by_unit(self.votes), everything) if pooled else cell)
+            judged.append(everything)
+        found = corrected_means(cells, self.judge.bounds)
         table = df[[*shown, "cell"]].iloc[first].reset_index(drop=True)
         table.attrs = {}
-        return table.assign(**{name: [each[name] for each in records] for name in records[0]})
+        return table.assign(
+            judged=[float(each.mean()) if len(each) else np.nan for each in judged],
+            corrected=[each.mean for each in found],
+            low=[each.low for each in found],
+            high=[each.high for each in found],
+            weight=[each.weight for each in found],
+            votes=[len(cell.human) for cell in cells],
+            items=[len(each) for each in judged],
+        )
 
-    def _record(self, units: _Units) -> dict[str, float]:
-        found = corrected_mean(units.human, units.judged, units.unvoted, self.judge.bounds)
-        judged = float(units.all_judged.mean()) if len(units.all_judged) else float("nan")
-        return {
-            "judged": judged,
-            "corrected": found.mean,
-            "low": found.low,
-            "high": found.high,
-            "weight": found.weight,
-            "votes": len(units.human),
-            "items": len(units.all_judged),
-        }
-
-
-@dataclass(frozen=True)
-class _Units:
-    """Means of the items of a cell: human ones and the judge's of the same answers, the judge's of items without
-    votes, and the judge's of all items."""
-
-    human: Floats
-    judged: Floats
-    unvoted: Floats
-    all_judged: Floats
+    def _score_of(self, results: Results) -> str:
+        """What the judge's score is called in a sweep."""
+        for each in results._spec()["scorers"]:
+            if each["identity"] == self.judge.identity:
+                return str(each["name"])
+        raise InvalidRequestError(
+            "the sweep has no score by this judge: give score=judge to it", param="results"
+        )
 
 
-def _units(score: Floats, human: Floats, questions: Codes, keys: Codes) -> _Units:
-    """The items of one cell; rows that show one execution are one answer."""
+def _verdicts(score: Floats, human: Floats, questions: Codes, keys: Codes) -> tuple[Verdicts, Floats]:
+    """The items of one cell, and the judge's means of all of them; rows that show one execution are one answer."""
     if not len(score):
-        return _Units(*[np.zeros(0)] * 4)
+        return Verdicts(*[np.zeros(0)] * 3), np.zeros(0)
     once = np.unique(np.stack([questions, keys]), axis=1, return_index=True)[1]
     score, human = score[once], human[once]
     units = np.unique(questions[once], return_inverse=True)[1]
@@ -148,7 +137,7 @@ def _units(score: Floats, human: Floats, questions: Codes, keys: Codes) -> _Unit
         np.bincount(units[there], weights=each[there], minlength=len(everything))[voted] / count[voted]
         for each in (human, score)
     )
-    return _Units(humans, judged, everything[~voted], everything)
+    return Verdicts(humans, judged, everything[~voted]), everything
 
 
 def _by_unit(votes: pd.DataFrame) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ import pytest
 
 import oaikit as ok
 from oaikit.errors import InvalidRequestError
-from oaikit.experiments.analysis.ppi import agreement, corrected_mean
+from oaikit.experiments.analysis.ppi import Corrected, Verdicts, agreement, corrected_means
 from oaikit.experiments.analysis.results import Results
 from oaikit.experiments.analysis.statistics import mean_of
 from oaikit.experiments.calibration import calibrate
@@ -63,6 +63,10 @@ def test_votes_on_one_item_are_one_unit() -> None:
     assert (often.votes, often.items) == (200, 50)
 
 
+def corrected_mean(human: Any, judged: Any, unvoted: Any) -> Corrected:
+    return corrected_means([Verdicts(human, judged, unvoted)])[0]
+
+
 # -- corrected means ---------------------------------------------------------------------------------------------------
 
 
@@ -93,6 +97,20 @@ def test_a_judge_that_is_always_right_makes_the_interval_narrower() -> None:
     human = np.array([1.0, 0] * 50)
     found, plain = corrected_mean(human, human, np.array([1.0, 0] * 1000)), mean_of(human, range(100))
     assert found.high - found.low < 0.5 * (plain.high - plain.low)
+
+
+def test_many_cells_at_once_are_each_as_alone() -> None:
+    random = np.random.default_rng(3)
+    cells = [
+        Verdicts(*(random.integers(0, 2, count).astype(float) for count in (n, n, 3 * n)))
+        for n in (0, 1, 7, 20)
+    ]
+    together = corrected_means(cells)
+    for cell, found in zip(cells, together, strict=True):
+        alone = corrected_means([cell])[0]
+        assert (found.mean, found.low, found.high) == pytest.approx(
+            (alone.mean, alone.low, alone.high), nan_ok=True
+        )
 
 
 # -- sweeps ------------------------------------------------------------------------------------------------------------

@@ -100,6 +100,7 @@ def test_where_takes_an_axis_value_by_the_name_that_tables_have() -> None:
         (["x"] * 48, "truth value"),
         (5, "truth value"),
         (pd.Series([True] * 48, index=range(1, 49)), "another index"),
+        ({"any of": "yes"}, r"any of is never 'yes' here; it is \['yes', 'y'\]"),
     ],
 )
 def test_a_condition_that_makes_no_sense_is_refused(results: Results, where: Any, said: str) -> None:
@@ -198,6 +199,41 @@ def test_a_column_that_cannot_split_is_refused(results: Results, by: Any, said: 
     with pytest.raises(InvalidRequestError, match="'rows' of their own"):
         results.cells(by="rows")
     assert len(results.compare(style=("low", "high"), by="rows")) == 1
+
+
+KINDS_OF_COLUMNS: dict[str, Any] = {
+    "mixed": [1, "a", 2.5, None, True, "a", 1, "z"],
+    "when": pd.to_datetime(["2024-01-01"] * 4 + ["2024-02-01"] * 4),
+    "zoned": pd.to_datetime(["2024-01-01"] * 4 + ["2024-02-01"] * 4).tz_localize("Europe/Berlin"),
+    "ordered": pd.Categorical(list("aabbccdd"), categories=list("dcba"), ordered=True),
+    "flag": [True, False] * 4,
+    "large": pd.array([*(2**60 + number for number in range(7)), None], dtype="Int64"),
+    "real": np.linspace(0, 1, 8),
+    "script": ["é", "日本"] * 4,
+}
+
+
+@pytest.mark.parametrize("column", KINDS_OF_COLUMNS)
+def test_columns_of_every_kind_choose_and_split(column: str) -> None:
+    found = swept(DATA.assign(**KINDS_OF_COLUMNS), grid(temperature=[0.5, 1]), by_name, exact("answer"))
+    cells = found.cells(by=column)
+    values = len(cells) // 2
+    assert values == cells[column].nunique(dropna=False)
+    assert found.cells(where={column: found.df[column].iloc[0]})["items"].iloc[0] >= 1
+    assert found.pivot(column, "temperature").to_html().count(" [") == 2 * values
+    for chart in (found.plot(column, color="temperature"), found.plot("temperature", by=column)):
+        (rows,) = chart.to_dict()["datasets"].values()
+        assert len(rows) == 2 * values
+    assert len(found.compare(temperature=(0.5, 1), by=column)) == values
+    assert len(found.confusion("question", by=column).summary) == values
+
+
+def test_what_is_compared_does_not_split_the_comparison(results: Results) -> None:
+    with pytest.raises(InvalidRequestError, match="'style' is compared"):
+        results.compare(style=("low", "high"), by="style")
+    with pytest.raises(InvalidRequestError, match="nothing to compare"):
+        results.compare("style", by="style")
+    assert set(results.compare(by="style")["axis"]) == {"temperature"}
 
 
 def test_diversity_by_topic(results: Results) -> None:

@@ -16,7 +16,16 @@ from oaikit.experiments.analysis.dirichlet import probability_below, quantile
 from oaikit.experiments.analysis.gaffke import p_values
 from oaikit.experiments.analysis.statistics import compare, mean_of, means_of
 from oaikit.experiments.columns import KINDS, Kind
-from tools.statistics_table import BEGIN, DOCUMENT, HEAD, rows
+from tools.statistics_choices import (
+    CELLS,
+    CHOICES_HEAD,
+    ITEMS,
+    JUDGES_HEAD,
+    VOTES,
+    choice_lines,
+    judge_covers,
+)
+from tools.statistics_table import BEGIN, DOCUMENT, END, HEAD, rows
 
 TABLE = DOCUMENT.read_text()
 
@@ -34,14 +43,53 @@ def test_intervals_cover_and_equal_settings_are_rarely_told_apart(size: tuple[in
     assert row.graded_false_positives <= 0.08
 
 
+def figures(begin: str, end: str) -> list[list[float]]:
+    """The numbers of a table of the document."""
+    table = TABLE.split(begin)[1].split(end)[0]
+    lines = [line for line in table.splitlines() if line.endswith("% |")]
+    return [[float(cell.strip(" %")) for cell in line.split("|")[1:-1]] for line in lines]
+
+
 def test_the_documents_table_keeps_the_promises() -> None:
-    lines = [line for line in TABLE.split(BEGIN)[1].splitlines() if line.endswith("% |")]
-    found = [[float(cell.strip(" %")) for cell in line.split("|")[1:-1]] for line in lines]
+    found = figures(BEGIN, END)
     assert [(row[0], row[1]) for row in found] == [(n, k) for n in (5, 10, 20, 50) for k in (1, 4)]
     for items, _, mean, difference, positives, graded, graded_positives in found:
         assert min(mean, difference, graded) >= (90 if items == 5 else 93)
         assert max(positives, graded_positives) <= 5.5
     assert HEAD in TABLE
+
+
+def test_the_documents_tables_of_choices_and_judges_keep_the_promises() -> None:
+    begin, end = (mark.replace("statistics: ", "statistics: choices: ") for mark in (BEGIN, END))
+    found = figures(begin, end)
+    assert [(row[0], row[1]) for row in found] == [(n, k) for n in ITEMS for k in CELLS]
+    for _, cells, best, alone, holm, uncorrected in found:
+        assert best >= 94
+        assert holm <= 5.5
+        assert alone < best
+        assert cells < 10 or alone < 90  # the winner's curse
+        assert uncorrected > holm
+    begin, end = (mark.replace("choices", "judges") for mark in (begin, end))
+    found = figures(begin, end)
+    assert [row[0] for row in found] == [*VOTES]
+    assert min(min(mean, kappa) for _, _, mean, kappa in found) >= 93
+    assert CHOICES_HEAD in TABLE
+    assert JUDGES_HEAD in TABLE
+
+
+def test_the_best_of_sixteen_cells_and_pairs_of_equal_settings() -> None:
+    (line,) = choice_lines(300, sizes=[(20, 16)])
+    best, alone, holm, uncorrected = (float(cell.strip(" %")) for cell in line.split("|")[3:-1])
+    assert best >= 92
+    assert alone < 90
+    assert holm <= 8
+    assert uncorrected > 8
+
+
+def test_means_without_a_judges_errors_and_kappa_cover() -> None:
+    random = np.random.default_rng(9)
+    mean, kappa = judge_covers(20, 0.9, 0.8, 0.9, 100, random)
+    assert min(mean, kappa) >= 0.88  # 95 % would be missed so far once in a thousand times
 
 
 def test_ten_items_of_95_and_99_per_cent() -> None:

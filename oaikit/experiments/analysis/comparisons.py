@@ -75,6 +75,27 @@ def with_adjusted(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(p_holm=holm, p_bh=bh)
 
 
+def pair_of(axis: str | None, values: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+    """The axis and the two values that `Results.compare` was given; None if it was given none.
+
+    Raises:
+        InvalidRequestError: there is more than one axis, or there are not two values.
+    """
+    if len(values) > 1 or (values and axis is not None):
+        raise InvalidRequestError(
+            "compare takes one axis with two values: temperature=(0, 0.8); or one axis for all pairs of its "
+            'values: "temperature"'
+        )
+    for name, given in values.items():
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            raise InvalidRequestError(
+                f'{name} takes two values to compare: {name}=(a, b); for all pairs: compare("{name}")',
+                param=name,
+            )
+        return name, given[0], given[1]
+    return None
+
+
 def pairs_table(df: pd.DataFrame, axes: Sequence[str], value: str, by: Sequence[str]) -> pd.DataFrame:
     """Every pair of values on some axes, compared; all of the table's p-values are one family.
 

@@ -47,9 +47,11 @@ def heatmap(df: pd.DataFrame, index: Sequence[str], columns: str, value: str) ->
     styler.apply(lambda _: means.map(lambda mean: _colour(mean, low, high)), axis=None)
     # Styler formats value by value: each has a text of its own.
     styler.format(partial(_text, _MISSING))
+    downs_at, acrosses_at = np.arange(len(rows)), np.arange(len(heads))
     for (row, head), record in zip(places, table.to_dict("records"), strict=True):
-        text = partial(_text, interval_text(record, value))
-        styler.format(text, subset=pd.IndexSlice[[rows[row]], [heads[head]]])
+        # By place: pandas takes a list of labels that are truth values for a mask.
+        cell = pd.IndexSlice[downs_at == row, acrosses_at == head]
+        styler.format(partial(_text, interval_text(record, value)), subset=cell)
     return styler
 
 

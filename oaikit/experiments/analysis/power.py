@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 CORRELATION: Final = 0.5
 """In the middle of the 0.3 to 0.7 that Miller 2024 (https://arxiv.org/abs/2411.00640) reports between models."""
-_DRAWS: Final = (
-    4_000  # comparisons that are simulated for a number of items: the power is right to about 0.01
-)
+_DRAWS: Final = 2_000  # comparisons that are simulated: the power is right to about 0.01
+_PRECISION: Final = 100  # the search ends when it knows the number of items to one part in so many
 _GRID: Final = 2_000  # items of different difficulty that the population is represented by
 _MOST_ITEMS: Final = 10_000_000
 
@@ -163,7 +162,7 @@ def _smallest(chance: Callable[[int], float], wanted: float, guess: float) -> in
                 f"{_MOST_ITEMS:,} items are not enough for this difference", param="effect"
             )
         low, high = high, min(2 * high, _MOST_ITEMS)
-    while high - low > 1:
+    while high - low > max(1, high // _PRECISION):
         middle = (low + high) // 2
         low, high = (low, middle) if chance(middle) >= wanted else (middle, high)
     return high

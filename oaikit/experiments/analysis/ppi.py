@@ -13,6 +13,8 @@ from oaikit.experiments.analysis import gaffke
 from oaikit.experiments.columns import UNIT, Bounds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -69,7 +71,7 @@ def agreement(first: Floats, second: Floats, items: Codes) -> Agreement:
     shares = table / table.sum()
     chance = float(shares.sum(axis=0) @ shares.sum(axis=1))
     means = np.asarray(np.bincount(units, weights=(rows == columns) * weights), dtype=np.float64)
-    low, high = _limits(means, UNIT)
+    ((low, high),) = _many_limits([means], UNIT)
     alike = float(means.mean())
     if chance >= 1:
         return Agreement(alike, low, high, math.nan, math.nan, math.nan, len(first), len(means))
@@ -95,51 +97,74 @@ class Corrected:
     weight: float
 
 
-def corrected_mean(human: Floats, judged: Floats, unvoted: Floats, bounds: Bounds = UNIT) -> Corrected:
+@dataclass(frozen=True)
+class Verdicts:
+    """Means of the items of a cell.
+
+    Attributes:
+        human: the human verdict on each item that was voted on.
+        judged: the model's verdict on the same answers.
+        unvoted: the model's verdict on each of the other items.
+    """
+
+    human: Floats
+    judged: Floats
+    unvoted: Floats
+
+
+def corrected_means(cells: Sequence[Verdicts], bounds: Bounds = UNIT) -> list[Corrected]:
     """Prediction-powered inference: the model's mean, plus how much it errs on the items that have human verdicts.
 
     The estimate is that of Angelopoulos et al. 2023 (https://arxiv.org/abs/2301.09633) with the weight of PPI++
     (Angelopoulos, Duchi and Zrnic 2023, https://arxiv.org/abs/2311.01453, section 6). Their interval is a normal
     approximation, which fails for few votes and for rates near 0 and 1. Here each of the two means has Gaffke's limits,
-    and these are combined by Zou and Donner's rule (2008, "Construction of confidence limits about
-    effect measures: a general approach", https://doi.org/10.1002/sim.3095). `tools/statistics_table.py` simulates it.
+    and these are combined by Zou and Donner's rule (2008, "Construction of confidence limits about effect measures: a
+    general approach", https://doi.org/10.1002/sim.3095). `tools/statistics_table.py` simulates it.
 
     Args:
-        human: the mean human verdict on each item that was voted on.
-        judged: the model's mean verdict on the same answers.
-        unvoted: the model's mean verdict on each of the other items.
+        cells: the verdicts of each cell.
         bounds: the least and the greatest verdict.
     """
-    if not len(human):
-        return Corrected(math.nan, math.nan, math.nan, math.nan)
-    weight = _weight(human, judged, unvoted)
     least, greatest = bounds
-    errors = human - weight * judged
-    low, high = _limits(errors, (least - weight * greatest, greatest - weight * least))
-    mean = error = float(errors.mean())
-    below, above = (error - low) ** 2, (high - error) ** 2
-    if weight:
-        model = float(unvoted.mean())
-        model_low, model_high = _limits(unvoted, bounds)
-        mean += weight * model
-        below += (weight * (model - model_low)) ** 2
-        above += (weight * (model_high - model)) ** 2
-    return Corrected(
-        mean, max(mean - math.sqrt(below), least), min(mean + math.sqrt(above), greatest), weight
-    )
+    weights = [_weight(cell) for cell in cells]
+    errors = [cell.human - weight * cell.judged for cell, weight in zip(cells, weights, strict=True)]
+    # What an error may be depends on the weight: from 0 to 1, it is the same for all.
+    starts = [least - weight * greatest for weight in weights]
+    widths = [(greatest - least) * (1 + weight) for weight in weights]
+    scaled = [(each - start) / width for each, start, width in zip(errors, starts, widths, strict=True)]
+    error_limits = _many_limits(scaled, UNIT)
+    model_limits = _many_limits([cell.unvoted for cell in cells], bounds)
+    found = []
+    for place, (cell, weight) in enumerate(zip(cells, weights, strict=True)):
+        if not len(cell.human):
+            found.append(Corrected(math.nan, math.nan, math.nan, math.nan))
+            continue
+        mean = error = float(errors[place].mean())
+        low, high = (starts[place] + widths[place] * limit for limit in error_limits[place])
+        below, above = (error - low) ** 2, (high - error) ** 2
+        if weight:
+            model = float(cell.unvoted.mean())
+            mean += weight * model
+            below += (weight * (model - model_limits[place][0])) ** 2
+            above += (weight * (model_limits[place][1] - model)) ** 2
+        low, high = max(mean - math.sqrt(below), least), min(mean + math.sqrt(above), greatest)
+        found.append(Corrected(mean, low, high, weight))
+    return found
 
 
-def _weight(human: Floats, judged: Floats, unvoted: Floats) -> float:
-    """The weight that makes the variance least, from 0 to 1."""
-    if len(human) < 2 or not len(unvoted):
+def _weight(cell: Verdicts) -> float:
+    """The weight of the model that makes the variance least, from 0 to 1."""
+    if len(cell.human) < 2 or not len(cell.unvoted):
         return 0.0
-    variance = float(np.concatenate([judged, unvoted]).var(ddof=1))
+    variance = float(np.concatenate([cell.judged, cell.unvoted]).var(ddof=1))
     if not variance:
         return 0.0
-    covariance = float(np.cov(human, judged)[0, 1])
-    return min(max(covariance / variance / (1 + len(human) / len(unvoted)), 0.0), 1.0)
+    covariance = float(np.cov(cell.human, cell.judged)[0, 1])
+    return min(max(covariance / variance / (1 + len(cell.human) / len(cell.unvoted)), 0.0), 1.0)
 
 
-def _limits(means: Floats, bounds: Bounds) -> tuple[float, float]:
-    low, high = gaffke.limits(means, np.zeros(len(means), dtype=np.intp), 1, bounds)
-    return float(low[0]), float(high[0])
+def _many_limits(cells: Sequence[Floats], bounds: Bounds) -> list[tuple[float, float]]:
+    """Gaffke's limits for the mean of each array; nan for an empty one."""
+    groups = np.repeat(np.arange(len(cells)), [len(each) for each in cells])
+    low, high = gaffke.limits(np.concatenate(cells), groups, len(cells), bounds)
+    return list(zip(low.tolist(), high.tolist(), strict=True))

@@ -210,29 +210,20 @@ class Results:
             InvalidRequestError: more than one axis, not two values, no such axis, column or value, or one comparison of
                 which fewer than two items have both.
         """
-        if len(values) > 1 or (values and axis is not None):
-            raise InvalidRequestError(
-                "compare takes one axis with two values: temperature=(0, 0.8); or one axis for all pairs of its "
-                'values: "temperature"'
-            )
-        for name, given in values.items():
-            if not isinstance(given, tuple | list) or len(given) != 2:
-                raise InvalidRequestError(
-                    f'{name} takes two values to compare: {name}=(a, b); for all pairs: compare("{name}")',
-                    param=name,
-                )
+        pair = comparisons.pair_of(axis, values)
         df = self._one_mode(where)
         value, split = tables.value_name(df.attrs["scores"], value), grouping(df, by)
-        if not values:
+        if pair is None:
             axes = df.attrs["axes"] if axis is None else [axis]
             for name in axes:
                 tables.check_axis(df, name)
-            return comparisons.pairs_table(df, axes, value, split)
-        ((name, (first, second)),) = values.items()
+            return comparisons.pairs_table(df, [name for name in axes if name not in split], value, split)
+        name, first, second = pair
+        if name in split:
+            raise InvalidRequestError(f"{name!r} is compared, and can't split the comparison too", param="by")
         a, b = (tables.chosen(df, name, each) for each in (first, second))
         if split:
-            pair = (name, a[name].iloc[0], b[name].iloc[0])
-            return comparisons.comparisons_table(df, [pair], value, split)
+            return comparisons.comparisons_table(df, [(name, a[name].iloc[0], b[name].iloc[0])], value, split)
         return difference(a, b, [each for each in df.attrs["axes"] if each != name], value)
 
     def best(

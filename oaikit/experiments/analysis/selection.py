@@ -155,8 +155,8 @@ def _equals(df: pd.DataFrame, name: str, wanted: Any) -> Mask:
             wanted = repr(wanted)  # as tables show an axis' values that are neither texts nor numbers
         same = (column == wanted).fillna(False).astype(bool)
     if not same.any():
-        there = [str(each) for each in column.drop_duplicates().tolist()[:_SHOWN]]
-        more = ", …" if column.nunique() > _SHOWN else ""
+        present = list(dict.fromkeys(map(str, column)))
+        there, more = present[:_SHOWN], ", …" if len(present) > _SHOWN else ""
         raise InvalidRequestError(
             f"{name} is never {wanted!r} here; it is {', '.join(there)}{more}", param="where"
         )
