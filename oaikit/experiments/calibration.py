@@ -78,9 +78,7 @@ class Calibration:
         """
         df = results.df
         tables.check_rows(df)
-        made = {
-            each["name"] for each in results._spec()["scorers"] if each["identity"] == self.judge.identity
-        }
+        made = {each.name for each in results._spec().scorers if each.identity == self.judge.identity}
         if not made:
             raise InvalidRequestError(
                 "the sweep has no score by this judge: give score=judge to it", param="results"

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from oaikit._sqlite import Database, Schema
 from oaikit.errors import InvalidRequestError, StorageError
-from oaikit.experiments.store.keys import plain
+from oaikit.experiments.store.spec import SweepSpec
 
 _TABLES: Final = """
 CREATE TABLE runs (run TEXT PRIMARY KEY, sweep TEXT, began REAL, ended REAL, provenance TEXT);
@@ -166,7 +166,7 @@ class Store:
     # -- sweeps --------------------------------------------------------------------------------------------------------
 
     def save_sweep(
-        self, sweep: str, spec: Mapping[str, Any], asked: Sequence[Asked], bodies: Mapping[str, str]
+        self, sweep: str, spec: SweepSpec, asked: Sequence[Asked], bodies: Mapping[str, str]
     ) -> None:
         """Keep what a sweep asks for: its description, each cell's request to each item, the requests as JSON.
 
@@ -177,7 +177,7 @@ class Store:
         with self._db.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO sweeps VALUES (?, ?, ?)",
-                (sweep, json.dumps(spec, default=plain), time.time()),
+                (sweep, spec.to_json(), time.time()),
             )
             db.execute("DELETE FROM asked WHERE sweep = ?", (sweep,))
             db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?, ?)", ((sweep, *each) for each in asked))
@@ -186,11 +186,11 @@ class Store:
                 bodies.items(),
             )
 
-    def load_sweep(self, sweep: str) -> dict[str, Any]:
+    def load_sweep(self, sweep: str) -> SweepSpec:
         """The description that `save_sweep` was given."""
         row = self._db.row("SELECT spec FROM sweeps WHERE sweep = ?", sweep)
         assert row is not None
-        return dict(json.loads(row[0]))
+        return SweepSpec.from_json(row[0])
 
     def sweeps(self) -> list[str]:
         """The sweeps that have results, the one that was used last at the end."""
