@@ -24,6 +24,7 @@ from oaikit.experiments.design.cells import shown_prompt
 from oaikit.experiments.design.space import label_of
 from oaikit.experiments.scoring.contexts import Contexts
 from oaikit.experiments.store.database import RESULT_FIELDS, Store
+from oaikit.experiments.store.frames import decode
 from oaikit.experiments.store.spec import SweepSpec
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ Record = dict[str, Any]
 
 # The order of `Results.df`, after the axes, the item and the data; the scores are between the two.
 _RESULT_ORDER = ("replicate", "seed", "prompt", *(name for name in RESULT if name != "error"))
+_PLACE = "place of the item"  # in a record alone
 _TRACE_ORDER = ("error", "cached", "shared", "mode", "run", "cell", "key")
 
 
@@ -58,6 +60,8 @@ def rows_of(store: Store, sweep: str, spec: SweepSpec) -> pd.DataFrame:
             for name in names
         }
     )
+    if (content := store.load_data(sweep)) is not None:
+        _take_data(frame, *decode(content), [record[_PLACE] for record in records])
     if not frame.empty:
         tokens, seconds = rate_parts(frame)
         frame["tokens_per_s"] = pd.array(tokens / seconds, dtype="Float64")
@@ -91,11 +95,19 @@ def _records(store: Store, sweep: str, spec: SweepSpec, last_run: str) -> Iterat
             "seed": None if first is None else first + execution,
             "cached": result["run"] != last_run,
             "key": f"{request}/{execution}",
+            _PLACE: item,
         }
         # What was executed once stands for all replicates that would have come out the same.
         for replicate in [execution] if executions > 1 else range(spec.n):
             yield {**record, "replicate": replicate, "shared": (request, execution) in seen}
             seen.add((request, execution))
+
+
+def _take_data(frame: pd.DataFrame, labels: pd.Series[Any], data: pd.DataFrame, places: list[int]) -> None:
+    """Fill in the columns of the data, and its index as ``item``, with the dtypes that they were given with."""
+    frame["item"] = labels.take(places).set_axis(frame.index)
+    for name in data.columns:
+        frame[name] = data[name].take(places).set_axis(frame.index)
 
 
 def column(

@@ -131,7 +131,7 @@ def keep(design: Design, facts: Sequence[Facts], scorers: Sequence[AnyScorer], s
         ],
     )
     sweep = spec.identity([each.request for each in asked.asked])
-    store.save_sweep(sweep, spec, asked.asked, asked.bodies)
+    store.save_sweep(sweep, spec, asked.asked, asked.bodies, design.data)
     return Prepared(sweep, spec, facts, asked, store.done(sweep))
 
 
