@@ -100,6 +100,11 @@ def _check_columns(frame: pd.DataFrame) -> None:
             back = _decode(_encode(column))
             pd.testing.assert_frame_equal(back, column, check_exact=True)
             same = column[name].dtype != object or _same(back[name].tolist(), column[name].tolist())
+        except UnicodeEncodeError as exc:
+            raise InvalidRequestError(
+                f"{_what(name)} of the data can't be kept: it holds what is no text in Unicode: {exc}",
+                param="data",
+            ) from exc
         except (
             Exception
         ) as exc:  # Arrow and pandas raise errors of many kinds for values that they cannot keep
