@@ -114,9 +114,9 @@ class Calibration:
 
     def _score_of(self, results: Results) -> str:
         """What the judge's score is called in a sweep."""
-        for each in results._spec()["scorers"]:
-            if each["identity"] == self.judge.identity:
-                return str(each["name"])
+        for each in results._spec().scorers:
+            if each.identity == self.judge.identity:
+                return str(each.name)
         raise InvalidRequestError(
             "the sweep has no score by this judge: give score=judge to it", param="results"
         )

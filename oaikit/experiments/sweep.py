@@ -16,7 +16,7 @@ from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis.results import Results
 from oaikit.experiments.columns import check_score_names
 from oaikit.experiments.design.cells import MODEL, Design, Mode
-from oaikit.experiments.design.items import items_of
+from oaikit.experiments.design.items import frame_of, items_of
 from oaikit.experiments.design.space import Point, Space
 from oaikit.experiments.run import rating
 from oaikit.experiments.run.execution import LOOP, Execution, Options, Prepared, prepare
@@ -24,6 +24,7 @@ from oaikit.experiments.run.live import EVERY_S, Live
 from oaikit.experiments.run.plan import Plan, plan_of
 from oaikit.experiments.scoring.scorers import check_columns, scorers
 from oaikit.experiments.store.database import Store
+from oaikit.experiments.store.frames import encode
 from oaikit.sampling import CHAT, COMPLETIONS, parameters
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Sweep(Results):
         self._design = Design(
             points=list(_space(space)),
             items=items_of(data, prompts),
+            data=None if data is None else encode(frame_of(data)),
             template=template,
             endpoint=COMPLETIONS if completion else CHAT,
             n=n,

@@ -151,8 +151,8 @@ def tune(with_points: Callable[[Sequence[Point]], Sweep], store: Store, search: 
     whole = with_points(search.corners())  # what is out of range is refused before anything runs
     prepared = whole._prepare()
     spec = prepared.spec
-    tables.value_name([each["name"] for each in spec["scorers"]], search.value)
-    told = [*(spec[name] for name in ("items", "n", "mode", "scorers", "fixed")), whole._design.template]
+    tables.value_name([each.name for each in spec.scorers], search.value)
+    told = [*spec.told("items", "n", "mode", "scorers", "fixed").values(), whole._design.template]
     identities = [facts.identity for facts in prepared.facts]
     ranges = {
         name: [type(given).__name__, [label_of(each) for each in given]]

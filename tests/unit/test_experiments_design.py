@@ -268,8 +268,8 @@ def test_a_plan_counts_rows() -> None:
 def test_models_are_an_axis() -> None:
     store = Store()
     prepared = keep(design(grid(temperature=[1, 2])), [FACTS, FACTS], [], store)
-    assert prepared.spec["axes"] == ["model", "temperature"]
-    assert [cell["model"] for cell in prepared.spec["cells"]] == ["m #1", "m #1", "m #2", "m #2"]
+    assert prepared.spec.axes == ["model", "temperature"]
+    assert [cell["model"] for cell in prepared.spec.cells] == ["m #1", "m #1", "m #2", "m #2"]
 
 
 # -- searches ----------------------------------------------------------------------------------------------------------

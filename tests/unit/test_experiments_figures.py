@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from typing import Any
@@ -23,6 +24,7 @@ from oaikit.experiments.run.execution import Prepared, keep
 from oaikit.experiments.run.targets import Facts
 from oaikit.experiments.scoring.scorers import exact, scorer, scorers
 from oaikit.experiments.store.database import Result, Store
+from oaikit.experiments.store.spec import SweepSpec
 from oaikit.experiments.tune import Outcome, outcomes
 from oaikit.sampling import CHAT
 
@@ -217,9 +219,11 @@ def test_a_scorers_kind_decides_how_its_mean_is_judged() -> None:
 def test_a_store_of_before_kinds_were_declared_is_read() -> None:
     data = pd.DataFrame({"question": list("ab"), "answer": list("ab")})
     found = swept(data, grid(temperature=1), lambda body, _: {"text": asked(body)}, exact("answer"))
-    spec = dict(found._spec())
-    old = [{name: each[name] for name in ("name", "identity", "reads")} for each in spec["scorers"]]
-    found._store.save_sweep(found.id, {**spec, "scorers": old}, [], {})
+    fields = json.loads(found._spec().to_json())
+    fields["scorers"] = [
+        {name: each[name] for name in ("name", "identity", "reads")} for each in fields["scorers"]
+    ]
+    found._store.save_sweep(found.id, SweepSpec.from_json(json.dumps(fields)), [], {})
     assert found.cells.empty or found.cells["exact"].tolist() == [1]
     assert Results(found._store, found.id).df.attrs["kinds"] == {"exact": ["real", 0.0, 1.0]}
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,8 +17,9 @@ from oaikit.errors import InvalidRequestError, StorageError
 from oaikit.experiments.analysis.results import open_sweep
 from oaikit.experiments.store.database import Asked, Result, Store
 from oaikit.experiments.store.keys import digest
+from oaikit.experiments.store.spec import ItemSpec, ScorerSpec, SweepSpec
 
-SPEC: dict[str, Any] = {"cells": [{}], "items": [{"id": 0, "data": {}}]}
+SPEC = SweepSpec(cells=[{}], items=[ItemSpec(0)])
 
 
 def filled(store: Store) -> Store:
@@ -83,8 +83,9 @@ def test_what_earlier_runs_made_is_the_rate() -> None:
 WRITER = """
 import sys
 from oaikit.experiments.store.database import Asked, Result, Store
+from oaikit.experiments.store.spec import ItemSpec, SweepSpec
 store = Store(sys.argv[1])
-store.save_sweep("s", {}, [Asked(0, 0, "a", 10**6)], {})
+store.save_sweep("s", SweepSpec([{}], [ItemSpec(0)]), [Asked(0, 0, "a", 10**6)], {})
 store.begin_run("r", "s", {})
 for number in range(10**6):
     store.record([Result("a", number, "r", text="x" * 200)])
@@ -220,6 +221,32 @@ def test_a_new_file_may_be_made_by_several_at_once(tmp_path: Path) -> None:
         stores = list(pool.map(lambda _: Store(tmp_path / "s.db"), range(8)))
     filled(stores[0])
     assert all(store.load_sweep("s") == SPEC for store in stores)
+
+
+def test_a_description_comes_back_equal_and_keeps_the_name_that_earlier_releases_gave_it() -> None:
+    spec = SweepSpec(
+        cells=[{"temperature": 0.5}, {"temperature": None}],
+        items=[ItemSpec(0, {"question": "ü"}), ItemSpec("b", {"question": None})],
+        axes=["temperature"],
+        columns=["question"],
+        fixed={"max_tokens": 4},
+        n=2,
+        mode="latency",
+        scorers=[ScorerSpec("exact", "abc", ("answer",), "bounded", (0, 5.5))],
+    )
+    assert SweepSpec.from_json(spec.to_json()) == spec
+    assert spec.rows == 8
+    told = {
+        "axes": ["temperature"],
+        "cells": [{"temperature": 0.5}, {"temperature": None}],
+        "items": [{"id": 0, "data": {"question": "ü"}}, {"id": "b", "data": {"question": None}}],
+        "columns": ["question"],
+        "fixed": {"max_tokens": 4},
+        "n": 2,
+        "mode": "latency",
+        "endpoint": "chat/completions",
+    }
+    assert spec.identity(["a", "b"]) == digest([told, ["a", "b"]])
 
 
 def test_keys_are_equal_for_what_means_the_same() -> None:

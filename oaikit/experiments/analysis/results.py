@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -17,6 +17,7 @@ from oaikit.experiments.analysis.statistics import Comparison
 from oaikit.experiments.analysis.summary import difference, group_codes
 from oaikit.experiments.columns import BY_NAME
 from oaikit.experiments.store.database import Store
+from oaikit.experiments.store.spec import SweepSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,14 +83,14 @@ class Results:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _spec(self) -> Mapping[str, Any]:
+    def _spec(self) -> SweepSpec:
         """What the sweep is, as the store keeps it."""
         return self._store.load_sweep(self.id)
 
     def __repr__(self) -> str:
         spec = self._spec()
-        cells, items, n = len(spec["cells"]), len(spec["items"]), spec["n"]
-        return f"{type(self).__name__}({cells} cells × {items} items × {n}: {cells * items * n} rows)"
+        cells, items = len(spec.cells), len(spec.items)
+        return f"{type(self).__name__}({cells} cells × {items} items × {spec.n}: {spec.rows} rows)"
 
     @property
     def df(self) -> pd.DataFrame:
@@ -269,9 +270,9 @@ class Results:
         df = self._one_mode(where)
         spec = self._spec()
         if reference is None:
-            reference = reference_column([each["reads"] for each in spec["scorers"]], spec["columns"])
-        elif reference not in spec["columns"]:
-            there = ", ".join(spec["columns"]) or "none"
+            reference = reference_column([each.reads for each in spec.scorers], spec.columns)
+        elif reference not in spec.columns:
+            there = ", ".join(spec.columns) or "none"
             raise InvalidRequestError(
                 f"{reference!r} is no column of the data; there are: {there}", param="reference"
             )

@@ -18,6 +18,7 @@ from oaikit.experiments.analysis.selection import Where, selected
 from oaikit.experiments.analysis.statistics import Comparison
 from oaikit.experiments.analysis.summary import codes_of, difference
 from oaikit.experiments.store.keys import digest
+from oaikit.experiments.store.spec import SweepSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,7 @@ def diff_sweeps(
     return _diff(frames, specs, value)
 
 
-def _diff(frames: list[pd.DataFrame], specs: list[Mapping[str, Any]], value: str) -> SweepDiff:
+def _diff(frames: list[pd.DataFrame], specs: list[SweepSpec], value: str) -> SweepDiff:
     settings = _settings(frames)
     rows = [_with_names(df, known) for df, known in zip(frames, settings, strict=True)]
     both = [setting for setting in settings[0] if setting in settings[1]]
@@ -132,7 +133,7 @@ def _diff(frames: list[pd.DataFrame], specs: list[Mapping[str, Any]], value: str
         raise InvalidRequestError(
             f"the sweeps have no cell in common: their axes ({axes}) differ, or the values on them"
         )
-    asked = [_questions(df, spec["columns"]) for df, spec in zip(rows, specs, strict=True)]
+    asked = [_questions(df, spec.columns) for df, spec in zip(rows, specs, strict=True)]
     statuses = _statuses(*asked)
     shared = [name for name, status in statuses.items() if status == BOTH]
     same = [df[df[_ITEM].isin(shared)] for df in rows]
@@ -250,13 +251,13 @@ def _statuses(a: Mapping[str, str], b: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _notes(specs: Sequence[Mapping[str, Any]], value: str) -> Iterator[str]:
+def _notes(specs: Sequence[SweepSpec], value: str) -> Iterator[str]:
     """What differs between the sweeps beside axes and items."""
-    one, two = ({**spec["fixed"], **{name: spec[name] for name in _SETTINGS}} for spec in specs)
+    one, two = ({**spec.fixed, **spec.told(*_SETTINGS)} for spec in specs)
     for name in dict.fromkeys([*one, *two]):
         if one.get(name) != two.get(name):
             yield f"{name}: {one.get(name)!r} → {two.get(name)!r}"
-    identities = [{each["name"]: each["identity"] for each in spec["scorers"]}.get(value) for spec in specs]
+    identities = [{each.name: each.identity for each in spec.scorers}.get(value) for spec in specs]
     if identities[0] != identities[1]:
         yield f"the score {value!r} was made by another scorer"
 

@@ -17,7 +17,6 @@ from oaikit.experiments.columns import (
     OPTIONAL,
     RESERVED,
     RESULT,
-    UNIT,
     limits_of,
     units,
 )
@@ -25,6 +24,8 @@ from oaikit.experiments.design.cells import shown_prompt
 from oaikit.experiments.design.space import label_of
 from oaikit.experiments.scoring.contexts import Contexts
 from oaikit.experiments.store.database import RESULT_FIELDS, Store
+from oaikit.experiments.store.frames import decode
+from oaikit.experiments.store.spec import SweepSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,53 +34,60 @@ Record = dict[str, Any]
 
 # The order of `Results.df`, after the axes, the item and the data; the scores are between the two.
 _RESULT_ORDER = ("replicate", "seed", "prompt", *(name for name in RESULT if name != "error"))
+_PLACE = "place of the item"  # in a record alone
 _TRACE_ORDER = ("error", "cached", "shared", "mode", "run", "cell", "key")
 
 
-def rows_of(store: Store, sweep: str, spec: Mapping[str, Any]) -> pd.DataFrame:
+def rows_of(store: Store, sweep: str, spec: SweepSpec) -> pd.DataFrame:
     """One row per replicate that has been executed; see `Results.df` for the columns."""
     need_pandas()
     import pandas as pd
 
     last = store.last_run(sweep)
     records = list(_records(store, sweep, spec, last[0] if last else ""))
-    scores = [scorer["name"] for scorer in spec["scorers"]]
-    names = [*spec["axes"], "item", *spec["columns"], *_RESULT_ORDER, *scores, *_TRACE_ORDER]
+    scores = [scorer.name for scorer in spec.scorers]
+    names = [*spec.axes, "item", *spec.columns, *_RESULT_ORDER, *scores, *_TRACE_ORDER]
     names += [name for name in OPTIONAL if any(record[name] is not None for record in records)]
     frame = pd.DataFrame(
-        {name: column(name, [record.get(name) for record in records], spec, scores) for name in names}
+        {
+            name: column(
+                name,
+                [record.get(name) for record in records],
+                axes=spec.axes,
+                cells=spec.cells,
+                scores=scores,
+            )
+            for name in names
+        }
     )
+    if (content := store.load_data(sweep)) is not None:
+        _take_data(frame, *decode(content), [record[_PLACE] for record in records])
     if not frame.empty:
         tokens, seconds = rate_parts(frame)
         frame["tokens_per_s"] = pd.array(tokens / seconds, dtype="Float64")
     frame.attrs = {
         "units": dict(units(names)),
-        "axes": spec["axes"],
+        "axes": list(spec.axes),
         "scores": scores,
-        "kinds": {each["name"]: _kind(each) for each in spec["scorers"]},
-        "mode": spec["mode"],
+        "kinds": {each.name: [each.kind, *each.bounds] for each in spec.scorers},
+        "mode": spec.mode,
         "provenance": last[1] if last else {},
     }
     return frame
 
 
-def _kind(scorer: Mapping[str, Any]) -> list[Any]:
-    """Kind and bounds of a score; stores that were made before scorers declared them have real ones."""
-    return [scorer.get("kind", "real"), *scorer.get("bounds", UNIT)]
-
-
-def _records(store: Store, sweep: str, spec: Mapping[str, Any], last_run: str) -> Iterator[Record]:
+def _records(store: Store, sweep: str, spec: SweepSpec, last_run: str) -> Iterator[Record]:
     bodies = store.bodies(sweep)
     prompts = {request: shown_prompt(body["body"]) for request, body in bodies.items()}
     contexts = Contexts(spec)
-    scores = [(each, store.scores(sweep, each["identity"])) for each in spec["scorers"]]
+    scores = [(each, store.scores(sweep, each.identity)) for each in spec.scorers]
     seen: set[tuple[str, int]] = set()
     for cell, item, executions, *values in store.rows(sweep):
         result = dict(zip(RESULT_FIELDS, values, strict=True))
         request, execution = result.pop("request"), result.pop("replicate")
-        record = {**contexts.given(cell, item), **result, "prompt": prompts[request], "mode": spec["mode"]}
+        record = {**contexts.given(cell, item), **result, "prompt": prompts[request], "mode": spec.mode}
         record |= {
-            each["name"]: known.get((request, execution, contexts.key(each["reads"], cell, item)))
+            each.name: known.get((request, execution, contexts.key(each.reads, cell, item)))
             for each, known in scores
         }
         first = bodies[request]["seed"]
@@ -87,19 +95,42 @@ def _records(store: Store, sweep: str, spec: Mapping[str, Any], last_run: str) -
             "seed": None if first is None else first + execution,
             "cached": result["run"] != last_run,
             "key": f"{request}/{execution}",
+            _PLACE: item,
         }
         # What was executed once stands for all replicates that would have come out the same.
-        for replicate in [execution] if executions > 1 else range(spec["n"]):
+        for replicate in [execution] if executions > 1 else range(spec.n):
             yield {**record, "replicate": replicate, "shared": (request, execution) in seen}
             seen.add((request, execution))
 
 
-def column(name: str, values: list[Any], spec: Mapping[str, Any], scores: Sequence[str]) -> Any:
-    """A column of a sweep's DataFrame with its dtype: an array of pandas', of as many values."""
+def _take_data(frame: pd.DataFrame, labels: pd.Series[Any], data: pd.DataFrame, places: list[int]) -> None:
+    """Fill in the columns of the data, and its index as ``item``, with the dtypes that they were given with."""
+    frame["item"] = labels.take(places).set_axis(frame.index)
+    for name in data.columns:
+        frame[name] = data[name].take(places).set_axis(frame.index)
+
+
+def column(
+    name: str,
+    values: list[Any],
+    *,
+    axes: Sequence[str],
+    cells: Sequence[Mapping[str, Any]],
+    scores: Sequence[str],
+) -> Any:
+    """A column of the results as an array with the column's dtype.
+
+    Args:
+        name: the name of the column.
+        values: its values, one for each row.
+        axes: the names of the axes.
+        cells: the values on the axes, for each cell. They decide an axis' dtype.
+        scores: the names of the scores.
+    """
     import pandas as pd
 
-    if name in spec["axes"]:
-        return axis_values(values, [cell.get(name) for cell in spec["cells"]])
+    if name in axes:
+        return axis_values(values, [cell.get(name) for cell in cells])
     own = BY_NAME.get(name) if name in RESERVED else None
     dtype: Any = "Float64" if name in scores else own.dtype if own is not None else ""
     if dtype == "category":

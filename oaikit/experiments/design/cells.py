@@ -54,6 +54,8 @@ class Design:
     seed: int | None
     mode: Mode
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    data: bytes | None = None
+    """The data of the items, as `frames.encode` wrote it."""
 
     @property
     def axes(self) -> list[str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.columns import RESERVED
 from oaikit.experiments.design.templates import fields_of
 from oaikit.sampling import CHAT, Endpoint, check_contents, validate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,13 @@ def _check_column(items: Iterable[Item], name: str) -> None:
     check_contents("data", texts)
 
 
-def _rows(data: Any) -> list[Item]:
+def frame_of(data: Any) -> pd.DataFrame:
+    """The data as a DataFrame whose columns are named by texts.
+
+    Raises:
+        InvalidRequestError: two rows or two columns have one name, or a column has a name of the results'.
+    """
+    import numpy as np
     import pandas as pd
 
     try:
@@ -127,10 +136,23 @@ def _rows(data: Any) -> list[Item]:
         raise InvalidRequestError(
             f"the data has a column {taken[0]!r}, which is a column of the results: rename it", param="data"
         )
+    frame = frame.set_axis(names, axis=1)
+    for place in range(frame.shape[1]):
+        column = frame.iloc[:, place]
+        if column.dtype == object and any(isinstance(each, np.generic) for each in column):
+            values = [each.item() if isinstance(each, np.generic) else each for each in column]
+            python: Any = pd.Series(values, index=frame.index, dtype=object)
+            frame.isetitem(place, python)
+    return frame
+
+
+def _rows(data: Any) -> list[Item]:
+    import pandas as pd
+
+    frame = frame_of(data)
+    names = frame.columns.tolist()
     # pandas' own word for what is missing answers no comparison, and JSON has none for it.
-    columns = [
-        [None if value is pd.NA else value for value in frame[name].tolist()] for name in frame.columns
-    ]
+    columns = [[None if value is pd.NA else value for value in frame[name].tolist()] for name in names]
     ids = frame.index.tolist()
     records = zip(*columns, strict=True) if columns else ([()] * len(ids))
     return [Item(id, dict(zip(names, row, strict=True))) for id, row in zip(ids, records, strict=True)]

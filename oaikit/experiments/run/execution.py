@@ -34,7 +34,8 @@ from oaikit.experiments.run.runner import Job, Progress
 from oaikit.experiments.run.targets import Answer, Facts, Target, only_vllm, target_of
 from oaikit.experiments.scoring.scorers import AnyScorer, Judge
 from oaikit.experiments.store.database import Result, Store
-from oaikit.experiments.store.keys import digest, plain
+from oaikit.experiments.store.keys import plain
+from oaikit.experiments.store.spec import ItemSpec, ScorerSpec, SweepSpec
 from oaikit.reply import mean_logprob
 from oaikit.sampling import CHAT
 
@@ -62,7 +63,7 @@ class Prepared:
     """
 
     sweep: str
-    spec: Mapping[str, Any]
+    spec: SweepSpec
     facts: Sequence[Facts]
     questions: Questions
     had: Mapping[str, set[int]]
@@ -82,7 +83,7 @@ class Prepared:
         """The same as what is asked at once: first replicate and number of replicates."""
         found = {}
         for name, lacking in self.missing.items():
-            single = self.spec["mode"] == "latency" or alone(self.questions.requests[name].body)
+            single = self.spec.mode == "latency" or alone(self.questions.requests[name].body)
             found[name] = list(_stretches(lacking, 1 if single else MOST_AT_ONCE))
         return found
 
@@ -115,30 +116,22 @@ def keep(design: Design, facts: Sequence[Facts], scorers: Sequence[AnyScorer], s
     cells = points
     if len(facts) > 1:
         axes, cells = [MODEL, *axes], [{MODEL: label, **point} for label in labels for point in points]
-    spec = {
-        "axes": axes,
-        "cells": cells,
-        "items": [{"id": item.id, "data": item.data} for item in design.items],
-        "columns": list(design.items[0].data),
-        "fixed": json.loads(
-            json.dumps({name: label_of(each) for name, each in design.fixed.items()}, default=plain)
-        ),
-        "n": design.n,
-        "mode": design.mode,
-        "endpoint": design.endpoint,
-    }
-    sweep = digest([spec, [each.request for each in asked.asked]])
-    spec["scorers"] = [
-        {
-            "name": each.name,
-            "identity": each.identity,
-            "reads": each.reads,
-            "kind": each.kind,
-            "bounds": each.bounds,
-        }
-        for each in scorers
-    ]
-    store.save_sweep(sweep, spec, asked.asked, asked.bodies)
+    fixed = {name: label_of(each) for name, each in design.fixed.items()}
+    spec = SweepSpec(
+        axes=axes,
+        cells=cells,
+        items=[ItemSpec(item.id, item.data) for item in design.items],
+        columns=list(design.items[0].data),
+        fixed=json.loads(json.dumps(fixed, default=plain)),
+        n=design.n,
+        mode=design.mode,
+        endpoint=design.endpoint,
+        scorers=[
+            ScorerSpec(each.name, each.identity, each.reads, each.kind, each.bounds) for each in scorers
+        ],
+    )
+    sweep = spec.identity([each.request for each in asked.asked])
+    store.save_sweep(sweep, spec, asked.asked, asked.bodies, design.data)
     return Prepared(sweep, spec, facts, asked, store.done(sweep))
 
 

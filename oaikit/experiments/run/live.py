@@ -98,7 +98,7 @@ class Live:
         self._view.close()
 
     def _begin(self, prepared: Prepared) -> None:
-        self._counts = {cell: CellCount() for cell in range(len(prepared.spec["cells"]))}
+        self._counts = {cell: CellCount() for cell in range(len(prepared.spec.cells))}
         for asked in prepared.questions.asked:
             # A request that several items of a cell share counts once.
             if asked.cell not in self._cells[asked.request]:
@@ -166,7 +166,7 @@ class NotebookView:
 
         left_s = self._time_left.estimate(progress.done + progress.failed, progress.total, time.monotonic())
         line = summary(progress, left_s)
-        text = table(progress, counts, prepared.spec["axes"], prepared.spec["cells"], line)
+        text = table(progress, counts, prepared.spec.axes, prepared.spec.cells, line)
         if text == self._shown:
             return
         self._shown = text

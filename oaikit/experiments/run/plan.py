@@ -61,18 +61,17 @@ def plan_of(prepared: Prepared, store: Store) -> Plan:
     """What is to be done, less what the store has."""
     spec, requests = prepared.spec, prepared.questions.requests
     missing = prepared.missing
-    rows = len(spec["cells"]) * len(spec["items"]) * spec["n"]
     executions = sum(request.executions for request in requests.values())
     to_run = sum(map(len, missing.values()))
     rate = store.rate()
     characters = sum(len(canonical(requests[name].body)) for name in missing)
     completion = _completion_tokens(prepared, missing, rate[1] if rate else None)
     return Plan(
-        cells=len(spec["cells"]),
-        items=len(spec["items"]),
-        replicates=spec["n"],
-        rows=rows,
-        shared=rows - executions,
+        cells=len(spec.cells),
+        items=len(spec.items),
+        replicates=spec.n,
+        rows=spec.rows,
+        shared=spec.rows - executions,
         cached=executions - to_run,
         to_run=to_run,
         requests=sum(map(len, prepared.stretches.values())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from oaikit.experiments.design.cells import shown_prompt
 from oaikit.experiments.scoring.contexts import Contexts
 from oaikit.experiments.scoring.scorers import AnyScorer, Row, Scorer
 from oaikit.experiments.store.database import RESULT_FIELDS, Score, Store
+from oaikit.experiments.store.spec import SweepSpec
 
 Key = tuple[str, int, str]
 """Request, replicate, and what else a scorer read: a score's key beside the scorer."""
@@ -34,9 +35,7 @@ class Failures:
         )
 
 
-def unscored(
-    store: Store, sweep: str, spec: Mapping[str, Any], scorer: AnyScorer
-) -> Iterator[tuple[Key, Row]]:
+def unscored(store: Store, sweep: str, spec: SweepSpec, scorer: AnyScorer) -> Iterator[tuple[Key, Row]]:
     """The rows with a result that a scorer has said nothing of yet, each execution and context once."""
     known: set[Key] = set(store.scores(sweep, scorer.identity))
     contexts, bodies = Contexts(spec), dict[str, Any]()
@@ -51,7 +50,7 @@ def unscored(
         yield key, {**result, "text": result["text"] or "", "prompt": prompt, **contexts.given(cell, item)}
 
 
-def apply(store: Store, sweep: str, spec: Mapping[str, Any], scorers: Iterable[AnyScorer]) -> list[Failures]:
+def apply(store: Store, sweep: str, spec: SweepSpec, scorers: Iterable[AnyScorer]) -> list[Failures]:
     """Score all that has no score yet by the scorers that need no model; returns those that failed on some rows."""
     failures = []
     for scorer in scorers:

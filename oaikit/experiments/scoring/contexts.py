@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from oaikit.experiments.scoring.scorers import EVERYTHING
 from oaikit.experiments.store.keys import digest
+from oaikit.experiments.store.spec import SweepSpec
 
 
 @dataclass(frozen=True)
 class Contexts:
     """What scorers read beside the result, for each cell and item of a sweep."""
 
-    spec: Mapping[str, Any]
+    spec: SweepSpec
     known: dict[tuple[tuple[str, ...], int, int], str] = field(default_factory=dict)
 
     def given(self, cell: int, item: int) -> dict[str, Any]:
         """Parameters, axes and data of a cell and an item."""
-        row = self.spec["items"][item]
+        row = self.spec.items[item]
         return {
-            **self.spec["fixed"],
-            **row["data"],
-            **self.spec["cells"][cell],
-            "item": row["id"],
+            **self.spec.fixed,
+            **row.data,
+            **self.spec.cells[cell],
+            "item": row.id,
             "cell": cell,
         }
 

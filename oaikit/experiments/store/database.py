@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from oaikit._sqlite import Database, Schema
 from oaikit.errors import InvalidRequestError, StorageError
-from oaikit.experiments.store.keys import plain
+from oaikit.experiments.store.spec import SweepSpec
 
 _TABLES: Final = """
 CREATE TABLE runs (run TEXT PRIMARY KEY, sweep TEXT, began REAL, ended REAL, provenance TEXT);
@@ -39,10 +39,11 @@ CREATE TABLE trials (tuning TEXT, number INTEGER, point TEXT, value REAL, PRIMAR
 
 
 _LATER_TOKENS: Final = "ALTER TABLE results ADD COLUMN later_tokens REAL;"
+_DATA: Final = "ALTER TABLE sweeps ADD COLUMN data BLOB;"
 _STORE: Final = Schema(
     "sweep store",
     application_id=0x6F61696B,  # "oaik"
-    migrations=[_TABLES, _LATER_TOKENS],
+    migrations=[_TABLES, _LATER_TOKENS, _DATA],
     advice="name another file, or remove this one",
     refused=partial(InvalidRequestError, param="store"),
     failed=partial(StorageError, param="store"),
@@ -166,18 +167,28 @@ class Store:
     # -- sweeps --------------------------------------------------------------------------------------------------------
 
     def save_sweep(
-        self, sweep: str, spec: Mapping[str, Any], asked: Sequence[Asked], bodies: Mapping[str, str]
+        self,
+        sweep: str,
+        spec: SweepSpec,
+        asked: Sequence[Asked],
+        bodies: Mapping[str, str],
+        data: bytes | None = None,
     ) -> None:
-        """Keep what a sweep asks for: its description, each cell's request to each item, the requests as JSON.
+        """Keep what a sweep asks for. A store that can only be read is left as it is if it has the sweep already.
 
-        A store that can only be read is left as it is if it has the sweep already.
+        Args:
+            sweep: the sweep's name.
+            spec: its description.
+            asked: each cell's request to each item.
+            bodies: the requests as JSON.
+            data: the data as `frames.encode` wrote it; None for a sweep without data.
         """
         if self._db.read_only and self._db.row("SELECT 1 FROM sweeps WHERE sweep = ?", sweep):
             return
         with self._db.transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO sweeps VALUES (?, ?, ?)",
-                (sweep, json.dumps(spec, default=plain), time.time()),
+                "INSERT OR REPLACE INTO sweeps (sweep, spec, used, data) VALUES (?, ?, ?, ?)",
+                (sweep, spec.to_json(), time.time(), data),
             )
             db.execute("DELETE FROM asked WHERE sweep = ?", (sweep,))
             db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?, ?)", ((sweep, *each) for each in asked))
@@ -186,11 +197,16 @@ class Store:
                 bodies.items(),
             )
 
-    def load_sweep(self, sweep: str) -> dict[str, Any]:
+    def load_sweep(self, sweep: str) -> SweepSpec:
         """The description that `save_sweep` was given."""
         row = self._db.row("SELECT spec FROM sweeps WHERE sweep = ?", sweep)
         assert row is not None
-        return dict(json.loads(row[0]))
+        return SweepSpec.from_json(row[0])
+
+    def load_data(self, sweep: str) -> bytes | None:
+        """The data that `save_sweep` was given; earlier releases kept none."""
+        row = self._db.row("SELECT data FROM sweeps WHERE sweep = ?", sweep)
+        return row[0] if row else None
 
     def sweeps(self) -> list[str]:
         """The sweeps that have results, the one that was used last at the end."""

@@ -41,13 +41,9 @@ def frame(
     data = list(dict.fromkeys(name for _, result in results for name in result.asked.data))
     judged = {result.asked.question for _, result in results if result.winner}
     records = [_record(place, result, axes, judged) for place, result in results]
-    # As `tables.rows_of` wants it, so that the dtypes are a sweep's.
-    spec = {"axes": axes, "cells": [{axis: record[axis] for axis in axes} for record in records]}
     names = [*axes, "item", *data, *_MEASURED, WINNER, *_TRACE]
     names += ["reasoning"] if any(record["reasoning"] is not None for record in records) else []
-    columns = {
-        name: _column(name, [record.get(name) for record in records], spec) for name in dict.fromkeys(names)
-    }
+    columns = {name: _column(name, records, axes) for name in dict.fromkeys(names)}
     made = pd.DataFrame(columns)
     made.attrs = {
         "units": dict(UNITS),
@@ -102,7 +98,10 @@ def _record(place: int, result: Result, axes: Sequence[str], judged: set[str]) -
     }
 
 
-def _column(name: str, values: list[Any], spec: Mapping[str, Any]) -> Any:
+def _column(name: str, records: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> Any:
     import pandas as pd
 
-    return pd.array(values, dtype="string") if name == "note" else tables.column(name, values, spec, [WINNER])
+    values = [record.get(name) for record in records]
+    if name == "note":
+        return pd.array(values, dtype="string")
+    return tables.column(name, values, axes=axes, cells=records, scores=[WINNER])
