@@ -19,9 +19,12 @@ from oaikit.experiments.design.cells import MODEL, Design, Mode
 from oaikit.experiments.design.items import items_of
 from oaikit.experiments.design.space import Point, Space
 from oaikit.experiments.run import rating
-from oaikit.experiments.run.execution import LOOP, Execution, Options, Prepared, prepare
+from oaikit.experiments.run.budget import Caps
+from oaikit.experiments.run.execution import Execution, Options, Prepared, prepare
 from oaikit.experiments.run.live import EVERY_S, Live
+from oaikit.experiments.run.outcome import SweepWarning
 from oaikit.experiments.run.plan import Plan, plan_of
+from oaikit.experiments.run.runner import LOOP
 from oaikit.experiments.scoring.scorers import check_columns, scorers
 from oaikit.experiments.store.database import Store
 from oaikit.sampling import CHAT, COMPLETIONS, parameters
@@ -56,6 +59,7 @@ class Sweep(Results):
         store: an SQLite file, made if need be (default: in memory, gone with the object).
         mode: ``"throughput"`` keeps the engine busy. ``"latency"`` asks one after the other after a warm-up, streams,
             uses no cached prompts where the server is vLLM, and is kept apart from the other's results.
+        max_requests, max_tokens_total, stop_if_errors: limits of each `run`, which see.
         concurrency: answers in flight (default: twice the engine's ``max_num_seqs``; in latency mode 1).
         timeout_s: seconds without any answer before a request, or a server that went away, is given up.
         **sampling: parameters that are the same everywhere (``max_tokens=64, logprobs=True, …``).
@@ -82,8 +86,12 @@ class Sweep(Results):
         mode: Mode = "throughput",
         concurrency: int | None = None,
         timeout_s: float = TIMEOUT_S,
+        max_requests: int | None = None,
+        max_tokens_total: int | None = None,
+        stop_if_errors: float | None = None,
         **sampling: Any,
     ) -> None:
+        self._caps = Caps(max_requests, max_tokens_total, stop_if_errors)
         template, prompts = _asked(prompt, prompts, messages, completion)
         self._design = Design(
             points=list(_space(space)),
@@ -119,7 +127,7 @@ class Sweep(Results):
         Raises:
             OAIKitError: the server does not answer who it is.
         """
-        return plan_of(self._prepare(), self._store)
+        return plan_of(self._prepare(), self._store, self._scorers)
 
     @property
     def id(self) -> str:
@@ -133,17 +141,34 @@ class Sweep(Results):
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    def run(self) -> Self:
+    def run(
+        self,
+        *,
+        max_requests: int | None = None,
+        max_tokens_total: int | None = None,
+        stop_if_errors: float | None = None,
+    ) -> Self:
         """Ask all that the store has no answer to, and show how far it is.
 
         An interrupt keeps what is done; run again to go on. A request that fails is a row with its error, and is tried
-        again by the next run.
+        again by the next run. Several processes may run one sweep, or sweeps that overlap, on one store: each request
+        is made by one of them, and every run ends when all is there.
+
+        A `SweepWarning` says so if nothing was answered, if a judge failed on everything, or if a limit was reached.
+
+        Args:
+            max_requests: requests that are sent at most, to judges too (default: as given to `Sweep`; no limit).
+            max_tokens_total: tokens of prompts and answers at most. Each request counts beforehand as the characters
+                of its prompt and its ``max_tokens``, where that is given, and afterwards as what the server says.
+            stop_if_errors: ends the run when more than this share of the rows has failed, of at least ten rows.
 
         Raises:
+            InvalidRequestError: a limit makes no sense.
+            SweepStoppedError: more rows failed than ``stop_if_errors`` allows. What came before is kept.
             OAIKitError: a server is not there and does not come back in time, or refuses everything. What came before
                 is kept.
         """
-        execution = self._execution()
+        execution = self._execution(max_requests, max_tokens_total, stop_if_errors)
         live, ended = Live(execution), LOOP.submit(execution.run())
         try:
             while not wait([ended], timeout=EVERY_S).done:
@@ -155,12 +180,18 @@ class Sweep(Results):
             self._take(execution)
             live.close()
         ended.result()
-        self._score()
+        self._end(execution, self._score(warn=False))
         return self
 
-    async def arun(self) -> Self:
+    async def arun(
+        self,
+        *,
+        max_requests: int | None = None,
+        max_tokens_total: int | None = None,
+        stop_if_errors: float | None = None,
+    ) -> Self:
         """`run`, awaited; cancelling it keeps what is done."""
-        execution = self._execution()
+        execution = self._execution(max_requests, max_tokens_total, stop_if_errors)
         live, ended = Live(execution), LOOP.submit(execution.run())
         waiting = asyncio.wrap_future(ended)
         try:
@@ -172,7 +203,7 @@ class Sweep(Results):
             self._take(execution)
             live.close()
         await waiting
-        self._score()
+        self._end(execution, await asyncio.to_thread(self._score, warn=False))
         return self
 
     def rescore(self, score: Any, *, fresh: bool = False) -> Self:
@@ -243,8 +274,26 @@ class Sweep(Results):
         # A parameter may become an axis by `tune`, and else is what it is everywhere.
         check_columns(self._scorers, columns, parameters(self._design.endpoint))
 
-    def _execution(self) -> Execution:
-        return Execution(self._design, self._models, self._scorers, self._store, self._options)
+    def _execution(
+        self,
+        max_requests: int | None = None,
+        max_tokens_total: int | None = None,
+        stop_if_errors: float | None = None,
+    ) -> Execution:
+        own = self._caps
+        caps = Caps(
+            own.max_requests if max_requests is None else max_requests,
+            own.max_tokens_total if max_tokens_total is None else max_tokens_total,
+            own.stop_if_errors if stop_if_errors is None else stop_if_errors,
+        )
+        return Execution(self._design, self._models, self._scorers, self._store, self._options, caps)
+
+    def _end(self, execution: Execution, failed: Iterable[rating.Failures]) -> None:
+        """Say what has to be said of a run."""
+        for said in execution.outcome.warnings():
+            warnings.warn(said, SweepWarning, stacklevel=3)
+        for each in failed:
+            warnings.warn(str(each), stacklevel=3)
 
     def _prepare(self) -> Prepared:
         work = prepare(self._design, self._models, self._scorers, self._store, self._options)
@@ -254,17 +303,18 @@ class Sweep(Results):
     def _take(self, execution: Execution) -> None:
         self._prepared = execution.prepared or self._prepared
 
-    def _score(self) -> None:
-        """Score what has no score yet; what a scorer fails on is said, once per call."""
+    def _score(self, warn: bool = True) -> list[rating.Failures]:
+        """Score what has no score yet; what a scorer fails on is said, once per call, or returned."""
         prepared = self._prepared or self._prepare()
         state = (prepared.sweep, [each.identity for each in self._scorers], self._store.stamp())
         if state == self._scored:
-            return
+            return []
         failed = rating.apply(self._store, prepared.sweep, prepared.spec, self._scorers)
-        for failures in failed:
-            warnings.warn(str(failures), stacklevel=3)
         # What failed is tried again each time: a function may read what has been mended meanwhile.
-        self._scored = None if failed else state
+        self._scored = None if failed else (*state[:2], self._store.stamp())
+        for failures in failed if warn else ():
+            warnings.warn(str(failures), stacklevel=3)
+        return failed
 
 
 def _end(execution: Execution, ended: Future[None]) -> None:

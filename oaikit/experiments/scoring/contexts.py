@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from oaikit.experiments.scoring.scorers import EVERYTHING
+from oaikit.experiments.scoring.scorer import EVERYTHING
 from oaikit.experiments.store.keys import digest
 
 
