@@ -17,7 +17,7 @@ OAIKitError
 ├── ConversationError          –    a message or a file of messages that makes no sense
 ├── StorageError               500  a file that oaikit keeps can't be read or written
 │   └── StorageLockedError     503  try again: another program has locked the file
-├── SweepStoppedError          500  more of a sweep failed than was allowed
+├── SweepStoppedError          –    more of a sweep failed than was allowed
 ├── FileError                  –    a file that cannot be written
 ├── RequestError               –    any other status a server answered
 └── EngineError                500

@@ -16,7 +16,7 @@ from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis.results import Results
 from oaikit.experiments.columns import check_score_names
 from oaikit.experiments.design.cells import MODEL, Design, Mode
-from oaikit.experiments.design.items import items_of
+from oaikit.experiments.design.items import Item, items_of
 from oaikit.experiments.design.space import Point, Space
 from oaikit.experiments.run import rating
 from oaikit.experiments.run.budget import Caps
@@ -234,9 +234,10 @@ class Sweep(Results):
         *,
         trials: int = 64,
         batch: int = 16,
-        maximize: str | None = None,
-        minimize: str | None = None,
+        maximize: str | Sequence[str] | None = None,
+        minimize: str | Sequence[str] | None = None,
         seed: int = 0,
+        holdout: float | None = None,
         **ranges: Any,
     ) -> Tuning:
         """Search for the setting that does best: ``sw.tune(temperature=(0., 1.5), top_k=[-1, 20], maximize="exact")``.
@@ -245,26 +246,39 @@ class Sweep(Results):
         items and replicates, and kept in its store. Run again, it goes on where it was. The sweep's space is not
         tried: what should be, give as a list here, and what should be fixed, to `Sweep`.
 
-        Parameters: how many settings, how many at once, a score or metric to maximize or to minimize, the seed of the
-        search, and for each parameter a range ``(low, high)`` (of integers if both are) or a list of values.
+        Args:
+            trials: how many settings are tried.
+            batch: how many at once.
+            maximize: a score or a metric of which more is better, or several.
+            minimize: one of which less is better, or several. With several objectives in all, `Tuning.front` has the
+                settings that no other beats in all of them.
+            seed: of the search, and of which items are held out.
+            holdout: the share of items that settings are not chosen on. What was chosen is then asked about them, and
+                reported in `Tuning.holdout`: the best of many settings looks better on the items it was chosen on than
+                it is. Items that ask the same stay together.
+            **ranges: for each parameter a range ``(low, high)``, of integers if both are; ``(low, high, "log")`` to
+                search by orders of magnitude; or a list of values.
 
         Raises:
-            InvalidRequestError: not one of maximize and minimize, or a range that makes no sense.
+            InvalidRequestError: nothing to maximize or minimize, or a range or share that makes no sense.
             SettingError: Optuna is not installed.
         """
-        from oaikit.experiments.tune import Search, tune
+        from oaikit.experiments.search import Search
+        from oaikit.experiments.tune import tune
 
         if len(self._models) > 1:
             raise InvalidRequestError("a search asks one model", param="llm")
-        return tune(self._with_points, self._store, Search(ranges, trials, batch, maximize, minimize, seed))
+        search = Search(ranges, trials, batch, maximize, minimize, seed, holdout)
+        names = [each.name for each in self._scorers]
+        return tune(self._with_points, self._design, names, self._store, search)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    def _with_points(self, points: Sequence[Point]) -> Sweep:
-        """The same sweep of other points, in the same store."""
+    def _with_points(self, points: Sequence[Point], items: Sequence[Item]) -> Sweep:
+        """The same sweep of other points and items, in the same store."""
         other = object.__new__(Sweep)
         other.__dict__ |= self.__dict__
-        other._design, other._prepared = replace(self._design, points=points), None
+        other._design, other._prepared = replace(self._design, points=points, items=items), None
         other._design.check()
         return other
 

@@ -425,3 +425,88 @@ def test_nothing_is_warned_of_a_run_that_went_well(llm: ok.Connection) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sweep(llm, score=len).run()
+
+
+# -- searches ----------------------------------------------------------------------------------------------------------
+
+
+def test_settings_are_chosen_on_some_items_and_reported_on_others(other: Other, llm: ok.Connection) -> None:
+    other.answer = lambda body: "yes" if body["temperature"] < 1 else "no"
+    sw = Sweep(
+        llm, prompts=[f"{n % 10}" for n in range(20)], score=ok.one_of(["yes"]), max_tokens=3, concurrency=8
+    )
+    found = sw.tune(temperature=[0.5, 1.5], maximize="one_of", holdout=0.3, trials=2)
+    assert found.best == {"temperature": 0.5}
+    assert found.value == 1.0
+    assert found.holdout is not None
+    assert found.holdout["items"].tolist() == [6], "three of ten prompts, each of which stands there twice"
+    assert found.holdout["one_of_low"].iloc[0] < 1
+    asked_with = {t: {content(body) for body in other.asked if body["temperature"] == t} for t in (0.5, 1.5)}
+    assert len(asked_with[0.5]) == 10
+    assert len(asked_with[1.5]) == 7, "what was not chosen is not asked about the held-out items"
+    before = len(other.asked)
+    again = sw.tune(temperature=[0.5, 1.5], maximize="one_of", holdout=0.3, trials=2)
+    assert len(other.asked) == before
+    assert again.holdout is not None
+    assert again.holdout.equals(found.holdout)
+
+
+def test_failures_on_held_out_items_count(other: Other, llm: ok.Connection) -> None:
+    sw = sweep(llm, 10, score=ok.one_of(["yes"]))
+    sw.tune(temperature=[0.5], maximize="one_of", holdout=0.5, trials=1)
+    chosen_on = {content(body) for body in other.asked[:5]}
+    other.answer = lambda body: "yes" if content(body) in chosen_on else 400
+    with pytest.warns(SweepWarning, match="all 5 rows"):
+        found = sweep(llm, 10, score=ok.one_of(["yes"])).tune(
+            temperature=[0.5], maximize="one_of", holdout=0.5, trials=1
+        )
+    assert found.value == 0.0
+    assert found.df["one_of"].tolist() == [1.0]
+    assert found.holdout is not None
+    assert found.holdout["errors"].tolist() == [5]
+
+
+def test_several_objectives_have_a_front(other: Other, llm: ok.Connection) -> None:
+    other.answer = lambda body: {1: "no", 2: "yes", 3: "yes and more", 4: "no and more"}[body["max_tokens"]]
+
+    def right(text: str) -> bool:
+        return text.startswith("yes")
+
+    found = Sweep(llm, prompts=["a", "b"], score=[right, len]).tune(
+        max_tokens=[1, 2, 3, 4], maximize="right", minimize=["len"], trials=4, batch=2
+    )
+    assert found.front["max_tokens"].tolist() == [2, 1]
+    assert found.best == {"max_tokens": 2}
+    assert {each.params["max_tokens"] for each in found.study.best_trials} == {0, 1}
+    before = len(other.asked)
+    assert len(found.df) == 4
+    assert before == 8
+
+
+def test_log_ranges_are_searched_by_orders_of_magnitude(llm: ok.Connection) -> None:
+    found = sweep(llm, 1, score=len).tune(temperature=(0.01, 1.0, "log"), maximize="len", trials=24, batch=24)
+    assert 6 <= (found.df["temperature"] < 0.1).sum() <= 18, "half of them, not a tenth"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"temperature": (0.0, 1.0, "log"), "maximize": "len"}, "no logarithm"),
+        ({"temperature": (0.1, 1.0, "lin"), "maximize": "len"}, '"log"'),
+        ({"temperature": (0.1, float("nan")), "maximize": "len"}, "a range"),
+        ({"temperature": (0.1, 1.0), "maximize": ["len", "len"]}, "say once"),
+        ({"temperature": (0.1, 1.0), "maximize": "len", "minimize": "len"}, "say once"),
+        ({"temperature": (0.1, 1.0), "maximize": "length"}, "'length' is no score"),
+        ({"temperature": (0.1, 1.0), "maximize": []}, "say what to search for"),
+        ({"temperature": (0.1, 1.0), "maximize": "len", "holdout": 30}, "such as 0.3"),
+        ({"temperature": (0.1, 1.0), "maximize": "len", "holdout": 0}, "such as 0.3"),
+    ],
+)
+def test_searches_that_make_no_sense(
+    other: Other, llm: ok.Connection, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=message):
+        sweep(llm, 3, score=len).tune(**given)
+    with pytest.raises(InvalidRequestError, match="at least two items"):
+        sweep(llm, 1, score=len).tune(temperature=[1], maximize="len", holdout=0.5)
+    assert not other.asked
