@@ -51,7 +51,8 @@ class Other:
         return runner
 
     async def _models(self, _: web.Request) -> web.Response:
-        return web.json_response({"data": [{"id": "m", "object": "model"}]})
+        adapter = {"id": "adapter", "object": "model", "root": "/adapters/one", "parent": "m"}
+        return web.json_response({"data": [{"id": "m", "object": "model"}, adapter]})
 
     async def _chat(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -367,6 +368,43 @@ def test_a_process_that_was_killed_holds_nothing_up(tmp_path: Path) -> None:
 def test_in_memory_nothing_is_claimed(llm: ok.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Claims, "take", lambda *_: pytest.fail("there is nobody to share with"))
     assert len(sweep(llm).run().df) == 20
+
+
+# -- who is asked ------------------------------------------------------------------------------------------------------
+
+
+def test_servers_adapters_and_judges_of_one_name_are_told_apart(
+    other: Other, llm: ok.Connection, tmp_path: Path
+) -> None:
+    second = Other()
+
+    def base(body: dict[str, Any]) -> str:
+        if content(body).startswith("Text:"):
+            return "yes"
+        return "base" if body["model"] == "m" else "adapted"
+
+    other.answer = base
+    second.answer = lambda body: "no" if content(body).startswith("Text:") else "elsewhere"
+    elsewhere, adapter = (
+        ok.connect(url, api_key="k", model=name) for url, name in ((second.url, "m"), (other.url, "adapter"))
+    )
+    path = tmp_path / "s.db"
+    sweep(llm, 2, store=path).run().close()
+    judges = {name: ok.judge("Is it?", judge) for name, judge in (("one", llm), ("two", elsewhere))}
+    sw = Sweep([llm, elsewhere, adapter], prompts=["000", "001"], store=path, score=judges, max_tokens=3)
+    assert sw.plan().cached == 2
+    other.asked.clear()
+    sw.run()
+    said = sw.df.groupby("model", observed=True)["text"].agg(set).to_dict()
+    assert said == {"m #1": {"base"}, "m #2": {"elsewhere"}, "adapter": {"adapted"}}
+    assert sw.df["two"].tolist() == [0.0] * 6
+    assert sw.df["one"].tolist() == [1.0] * 6
+    asked = Counter((body["model"], content(body).startswith("Text:")) for body in other.asked)
+    assert asked == {("adapter", False): 2, ("m", True): 6}, "what the base was asked is not asked again"
+    assert len(second.asked) == 2 + 6
+    for each in (sw, elsewhere, adapter):
+        each.close()
+    second.close()
 
 
 # -- scoring -----------------------------------------------------------------------------------------------------------

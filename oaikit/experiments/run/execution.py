@@ -29,19 +29,17 @@ from oaikit.experiments.design.cells import (
 from oaikit.experiments.design.space import label_of
 from oaikit.experiments.run import runner
 from oaikit.experiments.run.budget import NO_CAPS, Budget, Caps
+from oaikit.experiments.run.judging import Judging
 from oaikit.experiments.run.outcome import Outcome
 from oaikit.experiments.run.provenance import provenance
-from oaikit.experiments.run.rating import Key as ScoreKey
-from oaikit.experiments.run.rating import unscored
 from oaikit.experiments.run.runner import Job, Listed, Progress
 from oaikit.experiments.run.sharing import Shared, Unit
 from oaikit.experiments.run.targets import Answer, Facts, Target, only_vllm, target_of
-from oaikit.experiments.scoring.scorers import AnyScorer, Judge, Row
+from oaikit.experiments.scoring.scorers import AnyScorer, Judge
 from oaikit.experiments.store.claims import BEAT_S, Key
 from oaikit.experiments.store.database import Result, Store
 from oaikit.experiments.store.keys import digest, plain
 from oaikit.reply import mean_logprob
-from oaikit.sampling import CHAT
 
 LATENCY_CONCURRENCY: Final = 1
 """Requests in flight in latency mode: times at rest are what it measures."""
@@ -184,7 +182,9 @@ class Execution:
             try:
                 async with self._signed_on():
                     await self._ask(prepared, targets, facts)
-                    await self._judge(prepared)
+                    judges = [each for each in self._scorers if isinstance(each, Judge)]
+                    for judge in judges:
+                        await self._ask_judge(judge, prepared)
             finally:
                 self._commit()
                 self._store.end_run(self._run)
@@ -202,6 +202,20 @@ class Execution:
         windows = [self._window(each) for each in facts]
         timeout_s = self._options.timeout_s
         await runner.run(supplies, targets, windows, timeout_s, self.progress, self._commit, self._budget)
+
+    async def _ask_judge(self, judge: Judge, prepared: Prepared) -> None:
+        if self._budget and self._budget.spent:
+            return
+        judging = Judging(
+            judge, self._store, prepared.sweep, self.outcome.of_judge(judge.name), self.progress
+        )
+        async with opened([judge.llm], self._options.timeout_s) as (targets, facts):
+            units = judging.units(prepared.spec)
+            self.progress.total += len(units)
+            supply = self._shared(units, judging.known, judging.made_elsewhere)
+            window = self._options.concurrency or self._window(facts[0])
+            timeout_s = self._options.timeout_s
+            await runner.run([supply], targets, [window], timeout_s, self.progress, budget=self._budget)
 
     def _conclude(self) -> None:
         """Say in the outcome how the run ended."""
@@ -357,76 +371,6 @@ class Execution:
         self.progress.failed += failed
         self.progress.done += len(results) - failed
         self.progress.tokens += sum(result.completion_tokens or 0 for result in results)
-
-    # -- judges --------------------------------------------------------------------------------------------------------
-
-    async def _judge(self, prepared: Prepared) -> None:
-        for judge in self._scorers:
-            if not isinstance(judge, Judge) or (self._budget and self._budget.spent):
-                continue
-            async with opened([judge.llm], self._options.timeout_s) as (targets, facts):
-                units = [
-                    Unit([(_claim_of(judge, key), key[1])], partial(self._judgements, judge, key, row))
-                    for key, row in unscored(self._store, prepared.sweep, prepared.spec, judge)
-                ]
-                failed_before = self._store.score_errors(prepared.sweep, judge.identity)
-                self.progress.total += len(units)
-                supply = self._shared(
-                    units, partial(self._scored, judge, failed_before), self._scored_elsewhere
-                )
-                window = self._options.concurrency or self._window(facts[0])
-                timeout_s = self._options.timeout_s
-                await runner.run([supply], targets, [window], timeout_s, self.progress, budget=self._budget)
-
-    def _scored(
-        self, judge: Judge, failed_before: Mapping[ScoreKey, str], keys: Sequence[Key]
-    ) -> dict[Key, bool]:
-        """Which judgements another run has got since this one began, and whether each is a score."""
-        if self._store.path is None:
-            return {}
-        known = {}
-        for name, replicate in keys:
-            _, context, request = name.split("/")
-            said = self._store.score_of(judge.identity, request, replicate, context)
-            if said is not None and (said[1] is None or (request, replicate, context) not in failed_before):
-                known[(name, replicate)] = said[1] is None
-        return known
-
-    def _scored_elsewhere(self, known: Mapping[Key, bool]) -> None:
-        for succeeded in known.values():
-            self.progress.done += succeeded
-            self.progress.failed += not succeeded
-
-    def _judgements(self, judge: Judge, key: ScoreKey, row: Row, _: Sequence[Key]) -> list[Job]:
-        request, replicate, context = key
-        outcome = self.outcome.of_judge(judge.name)
-
-        place = (request, replicate, judge.identity, context)
-
-        def done(answer: Answer) -> None:
-            if not answer.reply.choices:
-                failed(OAIKitError("the server answered without a choice"))
-                return
-            score = judge.score(answer.reply.text)
-            self._store.record_scores([(*place, score)])
-            outcome.asked += 1
-            outcome.unclear += score is None
-            self.progress.done += 1
-
-        def failed(error: OAIKitError) -> None:
-            said = f"{type(error).__name__}: {error.message}"
-            self._store.record_score_errors([(*place, said)])  # the next run asks again
-            outcome.asked += 1
-            outcome.errors[said] += 1
-            self.progress.failed += 1
-
-        return [Job(CHAT, {"messages": judge.messages(row), **judge.sampling}, 1, done, failed)]
-
-
-def _claim_of(judge: Judge, key: ScoreKey) -> str:
-    """What a judgement is claimed under."""
-    request, _, context = key
-    return f"{judge.identity}/{context}/{request}"
 
 
 def _results(answer: Answer, request: str, first: int, count: int, run: str) -> list[Result]:
