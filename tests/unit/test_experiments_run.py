@@ -395,7 +395,7 @@ def test_servers_adapters_and_judges_of_one_name_are_told_apart(
     assert sw.plan().cached == 2
     other.asked.clear()
     sw.run()
-    said = sw.df.groupby("model", observed=True)["text"].agg(set).to_dict()
+    said = {str(model): {*rows["text"]} for model, rows in sw.df.groupby("model", observed=True)}
     assert said == {"m #1": {"base"}, "m #2": {"elsewhere"}, "adapter": {"adapted"}}
     assert sw.df["two"].tolist() == [0.0] * 6
     assert sw.df["one"].tolist() == [1.0] * 6
