@@ -56,8 +56,8 @@ class Shared:
         return bool(self._held)
 
     def take(self, most: int) -> list[Job]:
-        """The next jobs, of about so many sequences."""
-        most = min(most, self._at_once)
+        """The next jobs; a few more than there is room for, so that not each costs a transaction."""
+        most = self._at_once
         while self._units:
             if jobs := self._claim(_first(self._units, most)):
                 return jobs
