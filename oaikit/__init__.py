@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from oaikit.experiments.oneoff import compare as compare
     from oaikit.experiments.scoring.scorers import contains as contains
     from oaikit.experiments.scoring.scorers import exact as exact
+    from oaikit.experiments.scoring.scorers import json_schema as json_schema
     from oaikit.experiments.scoring.scorers import judge as judge
+    from oaikit.experiments.scoring.scorers import one_of as one_of
     from oaikit.experiments.scoring.scorers import regex as regex
     from oaikit.experiments.scoring.scorers import scorer as scorer
+    from oaikit.experiments.scoring.scorers import similarity as similarity
     from oaikit.experiments.sweep import Sweep as Sweep
     from oaikit.reply import Delta as Delta
     from oaikit.reply import Reply as Reply
@@ -62,14 +65,17 @@ _HOME = {
     "diff_sweeps": "oaikit.experiments.analysis.sweep_diff",
     "exact": "oaikit.experiments.scoring.scorers",
     "grid": "oaikit.experiments.design.space",
+    "json_schema": "oaikit.experiments.scoring.scorers",
     "judge": "oaikit.experiments.scoring.scorers",
     "load_ipython_extension": "oaikit.magics",  # which ``%load_ext oaikit`` calls
     "mcp": "oaikit.tools.mcp",
     "named": "oaikit.experiments.design.space",
+    "one_of": "oaikit.experiments.scoring.scorers",
     "open_sweep": "oaikit.experiments.analysis.results",
     "power": "oaikit.experiments.analysis.power",
     "regex": "oaikit.experiments.scoring.scorers",
     "scorer": "oaikit.experiments.scoring.scorers",
+    "similarity": "oaikit.experiments.scoring.scorers",
     "stream": "oaikit.widgets.stream_view",
     "zip": "oaikit.experiments.design.space",
 }
@@ -94,13 +100,16 @@ __all__ = [
     "diff_sweeps",
     "exact",
     "grid",
+    "json_schema",
     "judge",
     "mcp",
     "named",
+    "one_of",
     "open_sweep",
     "power",
     "regex",
     "scorer",
+    "similarity",
     "stream",
     "zip",
 ]

@@ -17,6 +17,7 @@ OAIKitError
 ├── ConversationError          –    a message or a file of messages that makes no sense
 ├── StorageError               500  a file that oaikit keeps can't be read or written
 │   └── StorageLockedError     503  try again: another program has locked the file
+├── SweepStoppedError          –    more of a sweep failed than was allowed
 ├── FileError                  –    a file that cannot be written
 ├── RequestError               –    any other status a server answered
 └── EngineError                500
@@ -192,6 +193,12 @@ class StorageLockedError(StorageError):
     code = "storage_locked"
     retry_after_s = 1
     retryable = True
+
+
+class SweepStoppedError(OAIKitError):
+    """A run of a sweep was ended because more of its requests failed than ``stop_if_errors`` allows."""
+
+    code = "sweep_stopped"
 
 
 class FileError(OAIKitError, OSError):

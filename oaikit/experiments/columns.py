@@ -66,9 +66,11 @@ COLUMNS: Final = (
     Column("key", "string", "trace"),
     Column("reasoning", "string", "optional"),
     Column("tool_calls", "string", "optional"),
+    Column("score_error", "string", "optional"),
     Column("rows", "int64", "cells"),
     Column("items", "int64", "cells"),
     Column("errors", "int64", "cells"),
+    Column("truncated", "int64", "cells"),
 )
 BY_NAME: Final = {column.name: column for column in COLUMNS}
 

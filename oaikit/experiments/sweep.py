@@ -16,12 +16,15 @@ from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis.results import Results
 from oaikit.experiments.columns import check_score_names
 from oaikit.experiments.design.cells import MODEL, Design, Mode
-from oaikit.experiments.design.items import frame_of, items_of
+from oaikit.experiments.design.items import Item, frame_of, items_of
 from oaikit.experiments.design.space import Point, Space
 from oaikit.experiments.run import rating
-from oaikit.experiments.run.execution import LOOP, Execution, Options, Prepared, prepare
+from oaikit.experiments.run.budget import Caps
+from oaikit.experiments.run.execution import Execution, Options, Prepared, prepare
 from oaikit.experiments.run.live import EVERY_S, Live
+from oaikit.experiments.run.outcome import SweepWarning
 from oaikit.experiments.run.plan import Plan, plan_of
+from oaikit.experiments.run.runner import LOOP
 from oaikit.experiments.scoring.scorers import check_columns, scorers
 from oaikit.experiments.store.database import Store
 from oaikit.experiments.store.frames import encode
@@ -57,6 +60,7 @@ class Sweep(Results):
         store: an SQLite file, made if need be (default: in memory, gone with the object).
         mode: ``"throughput"`` keeps the engine busy. ``"latency"`` asks one after the other after a warm-up, streams,
             uses no cached prompts where the server is vLLM, and is kept apart from the other's results.
+        max_requests, max_tokens_total, stop_if_errors: limits of each `run`, which see.
         concurrency: answers in flight (default: twice the engine's ``max_num_seqs``; in latency mode 1).
         timeout_s: seconds without any answer before a request, or a server that went away, is given up.
         **sampling: parameters that are the same everywhere (``max_tokens=64, logprobs=True, …``).
@@ -83,8 +87,12 @@ class Sweep(Results):
         mode: Mode = "throughput",
         concurrency: int | None = None,
         timeout_s: float = TIMEOUT_S,
+        max_requests: int | None = None,
+        max_tokens_total: int | None = None,
+        stop_if_errors: float | None = None,
         **sampling: Any,
     ) -> None:
+        self._caps = Caps(max_requests, max_tokens_total, stop_if_errors)
         template, prompts = _asked(prompt, prompts, messages, completion)
         self._design = Design(
             points=list(_space(space)),
@@ -121,7 +129,7 @@ class Sweep(Results):
         Raises:
             OAIKitError: the server does not answer who it is.
         """
-        return plan_of(self._prepare(), self._store)
+        return plan_of(self._prepare(), self._store, self._scorers)
 
     @property
     def id(self) -> str:
@@ -135,17 +143,34 @@ class Sweep(Results):
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    def run(self) -> Self:
+    def run(
+        self,
+        *,
+        max_requests: int | None = None,
+        max_tokens_total: int | None = None,
+        stop_if_errors: float | None = None,
+    ) -> Self:
         """Ask all that the store has no answer to, and show how far it is.
 
         An interrupt keeps what is done; run again to go on. A request that fails is a row with its error, and is tried
-        again by the next run.
+        again by the next run. Several processes may run one sweep, or sweeps that overlap, on one store: each request
+        is made by one of them, and every run ends when all is there.
+
+        A `SweepWarning` says so if nothing was answered, if a judge failed on everything, or if a limit was reached.
+
+        Args:
+            max_requests: requests that are sent at most, to judges too (default: as given to `Sweep`; no limit).
+            max_tokens_total: tokens of prompts and answers at most. Each request counts beforehand as the characters
+                of its prompt and its ``max_tokens``, where that is given, and afterwards as what the server says.
+            stop_if_errors: ends the run when more than this share of the rows has failed, of at least ten rows.
 
         Raises:
+            InvalidRequestError: a limit makes no sense.
+            SweepStoppedError: more rows failed than ``stop_if_errors`` allows. What came before is kept.
             OAIKitError: a server is not there and does not come back in time, or refuses everything. What came before
                 is kept.
         """
-        execution = self._execution()
+        execution = self._execution(max_requests, max_tokens_total, stop_if_errors)
         live, ended = Live(execution), LOOP.submit(execution.run())
         try:
             while not wait([ended], timeout=EVERY_S).done:
@@ -157,12 +182,18 @@ class Sweep(Results):
             self._take(execution)
             live.close()
         ended.result()
-        self._score()
+        self._end(execution, self._score(warn=False))
         return self
 
-    async def arun(self) -> Self:
+    async def arun(
+        self,
+        *,
+        max_requests: int | None = None,
+        max_tokens_total: int | None = None,
+        stop_if_errors: float | None = None,
+    ) -> Self:
         """`run`, awaited; cancelling it keeps what is done."""
-        execution = self._execution()
+        execution = self._execution(max_requests, max_tokens_total, stop_if_errors)
         live, ended = Live(execution), LOOP.submit(execution.run())
         waiting = asyncio.wrap_future(ended)
         try:
@@ -174,7 +205,7 @@ class Sweep(Results):
             self._take(execution)
             live.close()
         await waiting
-        self._score()
+        self._end(execution, await asyncio.to_thread(self._score, warn=False))
         return self
 
     def rescore(self, score: Any, *, fresh: bool = False) -> Self:
@@ -205,9 +236,10 @@ class Sweep(Results):
         *,
         trials: int = 64,
         batch: int = 16,
-        maximize: str | None = None,
-        minimize: str | None = None,
+        maximize: str | Sequence[str] | None = None,
+        minimize: str | Sequence[str] | None = None,
         seed: int = 0,
+        holdout: float | None = None,
         **ranges: Any,
     ) -> Tuning:
         """Search for the setting that does best: ``sw.tune(temperature=(0., 1.5), top_k=[-1, 20], maximize="exact")``.
@@ -216,26 +248,39 @@ class Sweep(Results):
         items and replicates, and kept in its store. Run again, it goes on where it was. The sweep's space is not
         tried: what should be, give as a list here, and what should be fixed, to `Sweep`.
 
-        Parameters: how many settings, how many at once, a score or metric to maximize or to minimize, the seed of the
-        search, and for each parameter a range ``(low, high)`` (of integers if both are) or a list of values.
+        Args:
+            trials: how many settings are tried.
+            batch: how many at once.
+            maximize: a score or a metric of which more is better, or several.
+            minimize: one of which less is better, or several. With several objectives in all, `Tuning.front` has the
+                settings that no other beats in all of them.
+            seed: of the search, and of which items are held out.
+            holdout: the share of items that settings are not chosen on. What was chosen is then asked about them, and
+                reported in `Tuning.holdout`: the best of many settings looks better on the items it was chosen on than
+                it is. Items that ask the same stay together.
+            **ranges: for each parameter a range ``(low, high)``, of integers if both are; ``(low, high, "log")`` to
+                search by orders of magnitude; or a list of values.
 
         Raises:
-            InvalidRequestError: not one of maximize and minimize, or a range that makes no sense.
+            InvalidRequestError: nothing to maximize or minimize, or a range or share that makes no sense.
             SettingError: Optuna is not installed.
         """
-        from oaikit.experiments.tune import Search, tune
+        from oaikit.experiments.search import Search
+        from oaikit.experiments.tune import tune
 
         if len(self._models) > 1:
             raise InvalidRequestError("a search asks one model", param="llm")
-        return tune(self._with_points, self._store, Search(ranges, trials, batch, maximize, minimize, seed))
+        search = Search(ranges, trials, batch, maximize, minimize, seed, holdout)
+        names = [each.name for each in self._scorers]
+        return tune(self._with_points, self._design, names, self._store, search)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    def _with_points(self, points: Sequence[Point]) -> Sweep:
-        """The same sweep of other points, in the same store."""
+    def _with_points(self, points: Sequence[Point], items: Sequence[Item]) -> Sweep:
+        """The same sweep of other points and items, in the same store."""
         other = object.__new__(Sweep)
         other.__dict__ |= self.__dict__
-        other._design, other._prepared = replace(self._design, points=points), None
+        other._design, other._prepared = replace(self._design, points=points, items=items), None
         other._design.check()
         return other
 
@@ -245,8 +290,26 @@ class Sweep(Results):
         # A parameter may become an axis by `tune`, and else is what it is everywhere.
         check_columns(self._scorers, columns, parameters(self._design.endpoint))
 
-    def _execution(self) -> Execution:
-        return Execution(self._design, self._models, self._scorers, self._store, self._options)
+    def _execution(
+        self,
+        max_requests: int | None = None,
+        max_tokens_total: int | None = None,
+        stop_if_errors: float | None = None,
+    ) -> Execution:
+        own = self._caps
+        caps = Caps(
+            own.max_requests if max_requests is None else max_requests,
+            own.max_tokens_total if max_tokens_total is None else max_tokens_total,
+            own.stop_if_errors if stop_if_errors is None else stop_if_errors,
+        )
+        return Execution(self._design, self._models, self._scorers, self._store, self._options, caps)
+
+    def _end(self, execution: Execution, failed: Iterable[rating.Failures]) -> None:
+        """Say what has to be said of a run."""
+        for said in execution.outcome.warnings():
+            warnings.warn(said, SweepWarning, stacklevel=3)
+        for each in failed:
+            warnings.warn(str(each), stacklevel=3)
 
     def _prepare(self) -> Prepared:
         work = prepare(self._design, self._models, self._scorers, self._store, self._options)
@@ -256,17 +319,18 @@ class Sweep(Results):
     def _take(self, execution: Execution) -> None:
         self._prepared = execution.prepared or self._prepared
 
-    def _score(self) -> None:
-        """Score what has no score yet; what a scorer fails on is said, once per call."""
+    def _score(self, warn: bool = True) -> list[rating.Failures]:
+        """Score what has no score yet; what a scorer fails on is said, once per call, or returned."""
         prepared = self._prepared or self._prepare()
         state = (prepared.sweep, [each.identity for each in self._scorers], self._store.stamp())
         if state == self._scored:
-            return
+            return []
         failed = rating.apply(self._store, prepared.sweep, prepared.spec, self._scorers)
-        for failures in failed:
-            warnings.warn(str(failures), stacklevel=3)
         # What failed is tried again each time: a function may read what has been mended meanwhile.
-        self._scored = None if failed else state
+        self._scored = None if failed else (*state[:2], self._store.stamp())
+        for failures in failed if warn else ():
+            warnings.warn(str(failures), stacklevel=3)
+        return failed
 
 
 def _end(execution: Execution, ended: Future[None]) -> None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from oaikit._distribution import needed_for
 from oaikit.errors import InvalidRequestError
 from oaikit.experiments.analysis import tables
-from oaikit.experiments.columns import check_axis_name
+from oaikit.experiments.columns import limits_of
 from oaikit.experiments.design.cells import Design
+from oaikit.experiments.design.items import Item
 from oaikit.experiments.design.space import Point, label_of
+from oaikit.experiments.search import Search
 from oaikit.experiments.store.database import Store
 from oaikit.experiments.store.keys import digest
 
@@ -20,69 +22,12 @@ if TYPE_CHECKING:
 
     from oaikit.experiments.sweep import Sweep
 
-_ASKED_AGAIN: Final = (
-    50  # times in a row that a setting is proposed which was tried: then there are no others
-)
+_ASKED_AGAIN: Final = 50
+"""Times in a row that a setting is proposed which was tried, after which there are no others."""
 
-
-@dataclass(frozen=True)
-class Search:
-    """What is searched: a range ``(low, high)`` or a list of values for each parameter, and for what."""
-
-    ranges: Mapping[str, Any]
-    trials: int
-    batch: int
-    maximize: str | None
-    minimize: str | None
-    seed: int
-
-    def check(self) -> None:
-        """See that it makes sense.
-
-        Raises:
-            InvalidRequestError: not one of maximize and minimize, no ranges, or one that makes no sense.
-        """
-        if (self.maximize is None) == (self.minimize is None):
-            raise InvalidRequestError(
-                "say what to search for: maximize or minimize, a score or a metric", param="maximize"
-            )
-        if not self.ranges:
-            raise InvalidRequestError("there is nothing to search: give temperature=(0., 1.5), …")
-        if self.trials < 1 or self.batch < 1:
-            raise InvalidRequestError("trials and batch are at least 1", param="trials")
-        for name, given in self.ranges.items():
-            _check_range(name, given)
-
-    @property
-    def value(self) -> str:
-        """The score or metric."""
-        return str(self.maximize if self.maximize is not None else self.minimize)
-
-    def point(self, params: Mapping[str, Any]) -> Point:
-        """The setting that Optuna's parameters stand for: of a list they have the place."""
-        return {
-            name: params[name] if isinstance(given, tuple) else list(given)[params[name]]
-            for name, given in self.ranges.items()
-        }
-
-    def corners(self) -> list[Point]:
-        """The least and the greatest of every range, and each value of every list at one of them: to be checked."""
-        lows, highs = ({n: g[end] for n, g in self.ranges.items()} for end in (0, -1))
-        lists = [{**lows, n: each} for n, g in self.ranges.items() if not isinstance(g, tuple) for each in g]
-        return [lows, highs, *lists]
-
-    def distributions(self, optuna: Any) -> dict[str, Any]:
-        """The same for Optuna."""
-        kinds = optuna.distributions
-        made = {}
-        for name, given in self.ranges.items():
-            if not isinstance(given, tuple):
-                made[name] = kinds.CategoricalDistribution(list(range(len(given))))
-            elif all(isinstance(each, int) for each in given):
-                made[name] = kinds.IntDistribution(*given)
-            else:
-                made[name] = kinds.FloatDistribution(*map(float, given))
-        return made
+WithPoints = Callable[[Sequence[Point], Sequence[Item]], "Sweep"]
+Values = tuple[float | None, ...]
+"""A value for each objective; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +35,21 @@ class Tuning:
     """What a search found.
 
     Attributes:
-        df: one row per trial: ``trial``, the parameters, the value, ``errors`` (rows without an answer).
-        best: the best setting.
-        value: its value.
+        df: one row per trial: ``trial``, the parameters, the value of each objective on the items that settings are
+            chosen on, ``errors`` (rows without an answer).
+        front: of several objectives, the trials that no other one beats in all of them; of one, the best trial.
+        best: the best setting; of several objectives, that of the front which is best by the first.
+        value: its value by the first objective; with ``holdout`` on the items that were held out.
+        holdout: with ``holdout``, one row for each setting of the front: the parameters, and on the items that were
+            held out each objective, the limits of its 95 % interval where it is a score, ``items`` and ``errors``.
         study: Optuna's.
     """
 
     df: pd.DataFrame
+    front: pd.DataFrame
     best: Point
     value: float
+    holdout: pd.DataFrame | None
     study: Any = field(repr=False)
 
 
@@ -124,6 +75,8 @@ def outcomes(df: pd.DataFrame, value: str, *, maximize: bool) -> dict[int, Outco
     import pandas as pd
 
     name, failed = tables.value_name(df.attrs["scores"], value), df["error"].notna()
+    if "score_error" in df:
+        failed = failed | (df["score_error"].notna() & (df[name].isna() if name in df else False))
     kind, low, high = df.attrs["kinds"].get(name, ("real", 0.0, 0.0))
     has_worst = kind in ("binary", "bounded")
     if has_worst:
@@ -138,47 +91,64 @@ def outcomes(df: pd.DataFrame, value: str, *, maximize: bool) -> dict[int, Outco
     return found
 
 
-def tune(with_points: Callable[[Sequence[Point]], Sweep], store: Store, search: Search) -> Tuning:
+def tune(
+    with_points: WithPoints, design: Design, scores: Sequence[str], store: Store, search: Search
+) -> Tuning:
     """Run a search; see `Sweep.tune`.
 
-    Parameters: what makes a sweep of points, the store, and what is searched.
+    Args:
+        with_points: makes a sweep of points and items.
+        design: the design whose items are asked.
+        scores: the names of the scores.
+        store: where trials are kept.
+        search: what is searched.
 
     Raises:
         InvalidRequestError: the search makes no sense, or no trial came to a value.
         SettingError: Optuna is not installed.
     """
-    search.check()
-    whole = with_points(search.corners())  # what is out of range is refused before anything runs
-    prepared = whole._prepare()
+    search.check(scores)
+    # What is out of range is refused before anything runs.
+    whole = with_points(search.corners(), design.items)
+    chosen_on, held_out = search.split(whole._design)
+    prepared = (with_points(search.corners(), chosen_on) if held_out else whole)._prepare()
     spec = prepared.spec
-    tables.value_name([each.name for each in spec.scorers], search.value)
     told = [*spec.told("items", "n", "mode", "scorers", "fixed").values(), whole._design.template]
     identities = [facts.identity for facts in prepared.facts]
     ranges = {
         name: [type(given).__name__, [label_of(each) for each in given]]
         for name, given in search.ranges.items()
     }
-    name = digest([told, identities, ranges, search.value, search.maximize is None, search.seed])
-    return _Tuner(with_points, whole._design, store, search, name).run()
+    objectives = search.objectives
+    sought: list[Any] = [objectives[0].name, not objectives[0].maximize]
+    if len(objectives) > 1:
+        sought = [[[each.name, each.maximize] for each in objectives]]
+    name = digest([told, identities, ranges, *sought, search.seed])
+    return _Tuner(with_points, whole._design, store, search, name, chosen_on, held_out).run()
 
 
 class _Tuner:
     def __init__(
         self,
-        with_points: Callable[[Sequence[Point]], Sweep],
+        with_points: WithPoints,
         design: Design,
         store: Store,
         search: Search,
         name: str,
+        chosen_on: Sequence[Item],
+        held_out: Sequence[Item],
     ) -> None:
-        self._design = design
-        self._with_points, self._store, self._search, self._name = with_points, store, search, name
+        self._design, self._chosen_on, self._held_out = design, chosen_on, held_out
+        self._with_points, self._store, self._search = with_points, store, search
+        self._objectives = search.objectives
+        several = len(self._objectives) > 1
+        self._names = [f"{name}/{place}" for place in range(len(self._objectives))] if several else [name]
         self._optuna = _optuna()
-        direction = "maximize" if search.maximize is not None else "minimize"
+        directions = ["maximize" if each.maximize else "minimize" for each in self._objectives]
         sampler = self._optuna.samplers.TPESampler(seed=search.seed, constant_liar=True, multivariate=True)
-        self._study = self._optuna.create_study(direction=direction, sampler=sampler)
+        self._study = self._optuna.create_study(directions=directions, sampler=sampler)
         self._distributions = search.distributions(self._optuna)
-        self._known: dict[str, float | None] = {}
+        self._known: dict[str, Values] = {}
         self._errors: dict[str, int] = {}
         self._params: list[dict[str, Any]] = []
 
@@ -197,16 +167,19 @@ class _Tuner:
     def _restore(self) -> list[tuple[int, Any]]:
         """Tell Optuna what is known; returns the trials that had begun."""
         waiting = []
-        for number, params, value in self._store.trials(self._name):
+        kept = [self._store.trials(name) for name in self._names]
+        for of_objectives in zip(*kept, strict=False):
+            number, params, _ = of_objectives[0]
+            values = tuple(value for _, _, value in of_objectives)
             self._params.append(params)
-            self._known[self._key(params)] = value
-            if value is None:
+            self._known[self._key(params)] = values
+            if None in values:
                 self._study.enqueue_trial(params)
                 waiting.append((number, self._study.ask(self._distributions)))
             else:
                 self._study.add_trial(
                     self._optuna.trial.create_trial(
-                        params=params, distributions=self._distributions, value=value
+                        params=params, distributions=self._distributions, values=list(values)
                     )
                 )
         return waiting
@@ -220,38 +193,44 @@ class _Tuner:
             key = self._key(trial.params)
             if key in self._known:
                 again += 1
-                value = self._known[key]
-                self._tell(trial, value)
+                self._tell(trial, self._known[key])
                 continue
             again, number = 0, len(self._params)
-            self._known[key] = None
+            self._known[key] = (None,) * len(self._objectives)
             self._params.append(dict(trial.params))
-            self._store.record_trial(self._name, number, trial.params, None)
+            self._record(number, trial.params, self._known[key])
             proposed.append((number, trial))
         return proposed
 
     def _evaluate(self, batch: Sequence[tuple[int, Any]]) -> None:
-        sweep = self._with_points([self._search.point(trial.params) for _, trial in batch]).run()
-        found = outcomes(sweep.df, self._search.value, maximize=self._search.maximize is not None)
+        points = [self._search.point(trial.params) for _, trial in batch]
+        df = self._with_points(points, self._chosen_on).run().df
+        found = [outcomes(df, each.name, maximize=each.maximize) for each in self._objectives]
         for cell, (number, trial) in enumerate(batch):
-            outcome = found.get(cell, Outcome(None, 0))
+            of_cell = [each.get(cell, Outcome(None, 0)) for each in found]
+            values = tuple(each.value for each in of_cell)
+            errors = max(each.errors for each in of_cell)
             key = self._key(trial.params)
-            self._known[key], self._errors[key] = outcome.value, outcome.errors
-            if (
-                outcome.value is not None and not outcome.errors
-            ):  # what failed is tried again by the next search
-                self._store.record_trial(self._name, number, trial.params, outcome.value)
-            self._tell(trial, outcome.value)
+            self._known[key], self._errors[key] = values, errors
+            if None not in values and not errors:  # what failed is tried again by the next search
+                self._record(number, trial.params, values)
+            self._tell(trial, values)
 
-    def _tell(self, trial: Any, value: float | None) -> None:
-        if value is None:
+    def _record(self, number: int, params: Mapping[str, Any], values: Values) -> None:
+        for name, value in zip(self._names, values, strict=True):
+            self._store.record_trial(name, number, params, value)
+
+    def _tell(self, trial: Any, values: Values) -> None:
+        if None in values:
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
         else:
-            self._study.tell(trial, value)
+            self._study.tell(trial, list(values))
 
     def _key(self, params: Mapping[str, Any]) -> str:
         """Equal for settings that are the same cell, as greedy ones are that differ in ``top_p``."""
         return self._design.cell_key(self._search.point(params))
+
+    # -- results -------------------------------------------------------------------------------------------------------
 
     def _result(self) -> Tuning:
         import pandas as pd
@@ -260,28 +239,71 @@ class _Tuner:
         records = [
             {
                 "trial": number,
-                **{n: label_of(v) for n, v in self._search.point(params).items()},
-                self._search.value: value,
+                **self._labels(params),
+                **{each.name: value for each, value in zip(self._objectives, of_trial, strict=True)},
                 "errors": self._errors.get(self._key(params), 0),
             }
-            for number, (params, value) in enumerate(zip(self._params, values, strict=True))
+            for number, (params, of_trial) in enumerate(zip(self._params, values, strict=True))
         ]
-        known = [(value, number) for number, value in enumerate(values) if value is not None]
-        if not known:
-            raise InvalidRequestError(f"no trial came to a value of {self._search.value!r}: see errors")
-        best = max(known, key=lambda each: each[0]) if self._search.maximize is not None else min(known)
-        return Tuning(pd.DataFrame(records), self._search.point(self._params[best[1]]), best[0], self._study)
-
-
-def _check_range(name: str, given: Any) -> None:
-    check_axis_name(name)
-    if isinstance(given, list) and given:
-        return
-    numbers = isinstance(given, tuple) and len(given) == 2 and all(isinstance(n, int | float) for n in given)
-    if not numbers or given[0] >= given[1]:
-        raise InvalidRequestError(
-            f"{name} is a range (low, high) of numbers or a list of values, not {given!r}", param=name
+        front = self._front(values)
+        if not front:
+            sought = " and ".join(repr(each.name) for each in self._objectives)
+            raise InvalidRequestError(f"no trial came to a value of {sought}: see errors")
+        df = pd.DataFrame(records)
+        best = self._search.point(self._params[front[0]])
+        value, held_out = values[front[0]][0], None
+        if self._held_out:
+            held_out = self._on_held_out([self._params[place] for place in front])
+            value = held_out[self._objectives[0].name].iloc[0]
+        assert value is not None
+        shown = df.iloc[front].reset_index(drop=True)
+        return Tuning(
+            df, shown, best, float("nan") if pd.isna(value) else float(value), held_out, self._study
         )
+
+    def _labels(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: label_of(value) for name, value in self._search.point(params).items()}
+
+    def _front(self, values: Sequence[Values]) -> list[int]:
+        """The trials that no other beats in all objectives, the best by the first objective first."""
+        costs = {
+            place: tuple(
+                -value if each.maximize else value
+                for each, value in zip(self._objectives, of_trial, strict=True)
+                if value is not None
+            )
+            for place, of_trial in enumerate(values)
+            if None not in of_trial
+        }
+        order = sorted(costs, key=lambda place: (costs[place], place))
+        front: list[int] = []
+        for place in order:
+            # Whatever beats a trial comes before it.
+            if not any(all(a <= b for a, b in zip(costs[it], costs[place], strict=True)) for it in front):
+                front.append(place)
+        return front
+
+    def _on_held_out(self, settings: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+        """What the settings of the front are worth on items that nothing was chosen on."""
+        import pandas as pd
+
+        points = [self._search.point(params) for params in settings]
+        df = self._with_points(points, self._held_out).run().df
+        cells: dict[int, Any] = {each["cell"]: each for each in tables.cells_of(df).to_dict("records")}
+        found = [outcomes(df, each.name, maximize=each.maximize) for each in self._objectives]
+        records = []
+        for cell, params in enumerate(settings):
+            record = self._labels(params)
+            for each, of_cells in zip(self._objectives, found, strict=True):
+                outcome = of_cells.get(cell, Outcome(None, 0))
+                record[each.name] = outcome.value
+                # The interval is of the rows with an answer: with failures it isn't that of the value.
+                limits = limits_of(each.name)
+                if limits[0] in cells.get(cell, {}) and not outcome.errors:
+                    record |= {limit: float(cells[cell][limit]) for limit in limits}
+            record |= {name: int(cells[cell][name]) if cell in cells else 0 for name in ("items", "errors")}
+            records.append(record)
+        return pd.DataFrame(records)
 
 
 def _optuna() -> Any:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.soak import access, crashes, fuzz, load, signals, smuggling, stalls
+from tests.soak import access, crashes, fuzz, load, signals, smuggling, stalls, sweeps
 from tests.soak.common import SHOWN, Check, Ground, cores, cpu_model
 from tests.soak.report import page
 
@@ -43,6 +43,7 @@ SUITES = {
     "fuzz": Suite(fuzz.run, 5000, "bodies"),
     "smuggling": Suite(smuggling.run, 1, "passes over the corpus"),
     "access": Suite(access.run, 1, "passes over the matrix"),
+    "sweeps": Suite(sweeps.run, sweeps.FULL, "kills"),
 }
 
 

@@ -25,6 +25,7 @@ from oaikit.errors import (
     RequestError,
     ServerNotFoundError,
     SettingError,
+    SweepStoppedError,
     from_body,
 )
 
@@ -48,6 +49,7 @@ INDISTINCT = {
     SettingError,
     ConversationError,
     InvalidAnswerError,
+    SweepStoppedError,
 }
 
 

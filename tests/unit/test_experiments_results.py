@@ -449,6 +449,25 @@ def test_mlflow(results: Results, tmp_path: Path) -> None:
     assert list((tmp_path / "artifacts").rglob("rows.parquet"))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow's own
+def test_mlflow_takes_what_parquet_takes(tmp_path: Path) -> None:
+    import mlflow
+
+    data = pd.DataFrame({"question": ["a", "b"], "answer": [7, "seven"], "more": [[1], {"x": 2}]})
+    store = Store()
+    prepared = keep(design(grid(temperature=[0.5]), n=1, items=items_of(data, None)), [FACTS], [], store)
+    mixed = Results(store, prepared.sweep)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = mlflow.create_experiment("mixed", artifact_location=str(tmp_path / "artifacts"))
+    with pytest.raises(InvalidRequestError, match="nothing has run yet"):
+        mixed.log("mlflow", experiment_id=experiment)
+    store.begin_run("r", prepared.sweep, {})
+    store.record([Result(name, 0, "r", text="x") for name in prepared.questions.requests])
+    mixed.to_parquet(tmp_path / "x.parquet")
+    mixed.log("mlflow", experiment_id=experiment)
+    assert list((tmp_path / "artifacts").rglob("rows.parquet"))
+
+
 def test_what_is_kept_is_json(results: Results) -> None:
     assert json.loads(json.dumps(results.df.attrs)) == results.df.attrs
 

@@ -113,8 +113,9 @@ ROOM_MAY_IMPORT: dict[str, set[str]] = {
     "scoring": {"calibration", "columns", "design", "store"},  # calibration: by `Judge.calibrate` alone
     "run": {"columns", "design", "scoring", "store"},
     "analysis": {"columns", "design", "scoring", "store"},
-    "sweep": {"analysis", "columns", "design", "run", "scoring", "store", "tune"},
-    "tune": {"analysis", "columns", "design", "run", "scoring", "store", "sweep"},
+    "sweep": {"analysis", "columns", "design", "run", "scoring", "search", "store", "tune"},
+    "search": {"analysis", "columns", "design", "store"},
+    "tune": {"analysis", "columns", "design", "run", "scoring", "search", "store", "sweep"},
     "calibration": {"analysis", "scoring", "sweep"},
     "oneoff": {"design", "sweep"},
     "derive": {"design", "run", "sweep"},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oaikit.errors import SettingError
+from oaikit.experiments.analysis.tables import of_one_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ def log_to_mlflow(df: pd.DataFrame, cells: pd.DataFrame, options: Mapping[str, A
     with mlflow.start_run(**options) as whole, tempfile.TemporaryDirectory() as folder:
         mlflow.log_params({name: _short(value) for name, value in df.attrs["provenance"].items()})
         file = Path(folder) / "rows.parquet"
-        df.to_parquet(file)
+        of_one_type(df).to_parquet(file)
         mlflow.log_artifact(str(file))
         for record in map(_named, cells.to_dict("records")):
             # Without the experiment it would go to the default one.

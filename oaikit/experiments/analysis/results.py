@@ -389,7 +389,9 @@ class Results:
 
         if to != "mlflow":
             raise InvalidRequestError(f"results can be logged to 'mlflow', not to {to!r}", param="to")
-        log_to_mlflow(self.df, self.cells, options)
+        df = self.df
+        tables.check_rows(df)
+        log_to_mlflow(df, tables.cells_of(df), options)
 
     def _one_mode(self, where: Where = None) -> pd.DataFrame:
         df = self.df

@@ -82,6 +82,7 @@ def _records(store: Store, sweep: str, spec: SweepSpec, last_run: str) -> Iterat
     contexts = Contexts(spec)
     scores = [(each, store.scores(sweep, each.identity)) for each in spec.scorers]
     seen: set[tuple[str, int]] = set()
+    wrong = [(each, errors) for each in spec.scorers if (errors := store.score_errors(sweep, each.identity))]
     for cell, item, executions, *values in store.rows(sweep):
         result = dict(zip(RESULT_FIELDS, values, strict=True))
         request, execution = result.pop("request"), result.pop("replicate")
@@ -90,6 +91,12 @@ def _records(store: Store, sweep: str, spec: SweepSpec, last_run: str) -> Iterat
             each.name: known.get((request, execution, contexts.key(each.reads, cell, item)))
             for each, known in scores
         }
+        said = [
+            f"{each['name']}: {error}"
+            for each, errors in wrong
+            if (error := errors.get((request, execution, contexts.key(each.reads, cell, item))))
+        ]
+        record["score_error"] = "; ".join(said) or None
         first = bodies[request]["seed"]
         record |= {
             "seed": None if first is None else first + execution,
@@ -192,6 +199,7 @@ def cells_of(df: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     count = len(first)
     found = summary(df, groups, count, [*scores, *METRICS])
     asked = np.unique(groups * len(df) + codes_of(df["item"])) // len(df)
+    cut_off = (df["finish_reason"] == "length").fillna(False).to_numpy(dtype=float)
     counted = {
         "cell": df["cell"].to_numpy(dtype=int)[first],
         "rows": np.bincount(groups, minlength=count),
@@ -199,6 +207,7 @@ def cells_of(df: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
         "errors": np.bincount(
             groups, weights=df["error"].notna().to_numpy(dtype=float), minlength=count
         ).astype(int),
+        "truncated": np.bincount(groups, weights=cut_off, minlength=count).astype(int),
     }
     if taken := sorted({*counted}.intersection(by)):
         raise InvalidRequestError(

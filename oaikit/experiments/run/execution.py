@@ -8,14 +8,14 @@ import random
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
-from oaikit._loop import LoopThread
 from oaikit.backend import Backend
-from oaikit.errors import OAIKitError
+from oaikit.errors import OAIKitError, StorageError, SweepStoppedError
 from oaikit.experiments.design.cells import (
     MODEL,
     MOST_AT_ONCE,
@@ -28,19 +28,19 @@ from oaikit.experiments.design.cells import (
 )
 from oaikit.experiments.design.space import label_of
 from oaikit.experiments.run import runner
+from oaikit.experiments.run.budget import NO_CAPS, Budget, Caps
+from oaikit.experiments.run.judging import Judging
+from oaikit.experiments.run.outcome import Outcome
 from oaikit.experiments.run.provenance import provenance
-from oaikit.experiments.run.rating import unscored
-from oaikit.experiments.run.runner import Job, Progress
+from oaikit.experiments.run.runner import Job, Listed, Progress
+from oaikit.experiments.run.sharing import Shared, Unit
 from oaikit.experiments.run.targets import Answer, Facts, Target, only_vllm, target_of
 from oaikit.experiments.scoring.scorers import AnyScorer, Judge
+from oaikit.experiments.store.claims import BEAT_S, Key
 from oaikit.experiments.store.database import Result, Store
 from oaikit.experiments.store.keys import plain
 from oaikit.experiments.store.spec import ItemSpec, ScorerSpec, SweepSpec
 from oaikit.reply import mean_logprob
-from oaikit.sampling import CHAT
-
-LOOP: Final = LoopThread("oaikit-sweep", fast=True)
-"""Where sweeps run; the caller's thread waits, and may be interrupted."""
 
 LATENCY_CONCURRENCY: Final = 1
 """Requests in flight in latency mode: times at rest are what it measures."""
@@ -59,7 +59,9 @@ class Options:
 class Prepared:
     """A design with the models' answers to who they are, as the store has it under ``sweep``.
 
-    ``had`` are the replicates of each request that had a result and no error by then.
+    Attributes:
+        had: the replicates of each request that had a result and no error by then.
+        failed: the run of each result that was an error by then.
     """
 
     sweep: str
@@ -67,6 +69,7 @@ class Prepared:
     facts: Sequence[Facts]
     questions: Questions
     had: Mapping[str, set[int]]
+    failed: Mapping[Key, str]
 
     @property
     def missing(self) -> dict[str, list[int]]:
@@ -132,7 +135,7 @@ def keep(design: Design, facts: Sequence[Facts], scorers: Sequence[AnyScorer], s
     )
     sweep = spec.identity([each.request for each in asked.asked])
     store.save_sweep(sweep, spec, asked.asked, asked.bodies, design.data)
-    return Prepared(sweep, spec, facts, asked, store.done(sweep))
+    return Prepared(sweep, spec, facts, asked, store.done(sweep), store.failed(sweep))
 
 
 class Execution:
@@ -145,11 +148,14 @@ class Execution:
         scorers: Sequence[AnyScorer],
         store: Store,
         options: Options,
+        caps: Caps = NO_CAPS,
     ) -> None:
         self._design, self._models, self._scorers = design, models, scorers
         self._store, self._options = store, options
         self._run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         self.progress = Progress()
+        self.outcome = Outcome()
+        self._budget = Budget(caps, self.progress) if caps else None
         self.fresh: deque[Result] = deque()
         self._arrived: list[Result] = []  # and not committed
         self.prepared: Prepared | None = None
@@ -160,23 +166,110 @@ class Execution:
 
         Raises:
             OAIKitError: a server is not there, or refuses everything.
+            SweepStoppedError: more requests failed than `Caps.stop_if_errors` allows.
         """
         self._task = asyncio.current_task()
         async with opened(self._models, self._options.timeout_s) as (targets, facts):
             self.prepared = prepared = keep(self._design, facts, self._scorers, self._store)
             self._store.begin_run(self._run, prepared.sweep, self._provenance(facts))
             try:
-                jobs = list(self._jobs(prepared))
-                self.progress.total = sum(job.sequences for job in jobs)
-                self.progress.began = time.monotonic()
-                if jobs and self._design.mode == "latency":
-                    await self._warm_up(jobs, targets)
-                windows = [self._window(each) for each in facts]
-                await runner.run(jobs, targets, windows, self._options.timeout_s, self.progress, self._commit)
+                async with self._signed_on():
+                    await self._ask(prepared, targets, facts)
+                    judges = [each for each in self._scorers if isinstance(each, Judge)]
+                    for judge in judges:
+                        await self._ask_judge(judge, prepared)
             finally:
                 self._commit()
                 self._store.end_run(self._run)
-        await self._judge(prepared)
+        self._conclude()
+
+    async def _ask(self, prepared: Prepared, targets: Sequence[Target], facts: Sequence[Facts]) -> None:
+        units = self._units(prepared)
+        self.progress.total = sum(len(unit.keys) for each in units for unit in each)
+        self.progress.began = time.monotonic()
+        if self._design.mode == "latency":
+            await self._warm_up(units, targets)
+        supplies = [
+            self._shared(each, partial(self._known, prepared), self._made_elsewhere) for each in units
+        ]
+        windows = [self._window(each) for each in facts]
+        timeout_s = self._options.timeout_s
+        await runner.run(supplies, targets, windows, timeout_s, self.progress, self._commit, self._budget)
+
+    async def _ask_judge(self, judge: Judge, prepared: Prepared) -> None:
+        if self._budget and self._budget.spent:
+            return
+        judging = Judging(
+            judge, self._store, prepared.sweep, self.outcome.of_judge(judge.name), self.progress
+        )
+        async with opened([judge.llm], self._options.timeout_s) as (targets, facts):
+            units = judging.units(prepared.spec)
+            self.progress.total += len(units)
+            supply = self._shared(units, judging.known, judging.made_elsewhere)
+            window = self._options.concurrency or self._window(facts[0])
+            timeout_s = self._options.timeout_s
+            await runner.run([supply], targets, [window], timeout_s, self.progress, budget=self._budget)
+
+    def _conclude(self) -> None:
+        """Say in the outcome how the run ended."""
+        self.outcome.asked = self.progress.done + self.progress.failed
+        if self._budget is None:
+            return
+        self._budget.check_errors()
+        self.outcome.stopped = self._budget.spent
+        self.outcome.left = self.progress.total - self.outcome.asked
+        if self._budget.failing:
+            raise SweepStoppedError(self.outcome.said_of_end())
+
+    # -- other runs on the same store ----------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _signed_on(self) -> AsyncIterator[None]:
+        """Let other runs know of this one as long as it lives."""
+        if self._store.path is None:  # nobody else can see it
+            yield
+            return
+        claims = self._store.claims
+        claims.begin(self._run)
+        beating = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            self._commit()  # before anybody else may claim it
+            claims.end(self._run)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            with suppress(StorageError):  # a lock that somebody holds; what is fatal ends the run elsewhere
+                self._store.claims.beat(self._run)
+
+    def _shared(
+        self,
+        units: Iterable[Unit],
+        known: Callable[[Sequence[Key]], Mapping[Key, bool]],
+        elsewhere: Callable[[Mapping[Key, bool]], None],
+    ) -> Shared:
+        claims = None if self._store.path is None else self._store.claims
+        if self._design.mode == "latency":
+            return Shared(units, claims, self._run, known, elsewhere, at_once=1)
+        return Shared(units, claims, self._run, known, elsewhere)
+
+    def _known(self, prepared: Prepared, keys: Sequence[Key]) -> dict[Key, bool]:
+        """Which results another run has made since this one began, and whether each is an answer."""
+        found = self._store.results_of(keys)
+        return {
+            key: error is None
+            for key, (run, error) in found.items()
+            if error is None or prepared.failed.get(key) != run
+        }
+
+    def _made_elsewhere(self, known: Mapping[Key, bool]) -> None:
+        for (request, replicate), succeeded in known.items():
+            self.progress.done += succeeded
+            self.progress.failed += not succeeded
+            self.fresh.append(Result(request, replicate, "", error=None if succeeded else "elsewhere"))
 
     def cancel(self) -> None:
         """End the run, on its loop; requests on their way are aborted."""
@@ -199,26 +292,33 @@ class Execution:
             return LATENCY_CONCURRENCY
         return runner.WINDOW_PER_SEQUENCE * (facts.max_num_seqs or runner.MAX_NUM_SEQS)
 
-    async def _warm_up(self, jobs: Sequence[Job], targets: Sequence[Target]) -> None:
-        for place, target in enumerate(targets):
-            own = [job for job in jobs if job.target == place][:_WARM_UP]
-            ignored = [replace(job, target=0, done=lambda _: None, failed=lambda _: None) for job in own]
-            await runner.run(ignored, [target], [1], self._options.timeout_s, Progress())
+    async def _warm_up(self, units: Sequence[Sequence[Unit]], targets: Sequence[Target]) -> None:
+        for own, target in zip(units, targets, strict=True):
+            jobs = [job for unit in own[:_WARM_UP] for job in unit.jobs(unit.keys)]
+            ignored = [replace(job, done=lambda _: None, failed=lambda _: None) for job in jobs]
+            await runner.run([Listed(ignored)], [target], [1], self._options.timeout_s, Progress())
 
     # -- jobs ----------------------------------------------------------------------------------------------------------
 
-    def _jobs(self, prepared: Prepared) -> Iterator[Job]:
-        """A job for each stretch of replicates that are missing."""
+    def _units(self, prepared: Prepared) -> list[list[Unit]]:
+        """A unit for each stretch of replicates that are missing, by target."""
         stretches, requests = prepared.stretches, prepared.questions.requests
         if self._design.mode == "latency":
             # In the space's order each setting would be measured at another time, of other load.
             names = random.Random(0).sample(sorted(stretches), len(stretches))
         else:
             names = sorted(stretches, key=lambda name: prefix_order(requests[name]))
+        units: list[list[Unit]] = [[] for _ in prepared.facts]
         for name in names:
-            facts = prepared.facts[requests[name].target]
+            request = requests[name]
+            jobs = partial(self._jobs, name, request, prepared.facts[request.target])
             for first, count in stretches[name]:
-                yield self._job(name, requests[name], first, count, facts)
+                units[request.target].append(Unit([(name, first + each) for each in range(count)], jobs))
+        return units
+
+    def _jobs(self, name: str, request: Request, facts: Facts, keys: Sequence[Key]) -> list[Job]:
+        stretches = _stretches([replicate for _, replicate in keys], len(keys))
+        return [self._job(name, request, first, count, facts) for first, count in stretches]
 
     def _job(self, name: str, request: Request, first: int, count: int, facts: Facts) -> Job:
         streamed = self._design.mode == "latency" and not alone(request.body)
@@ -245,7 +345,7 @@ class Execution:
             said = f"{type(error).__name__}: {error.message}"
             self._arrived += [Result(name, first + each, self._run, error=said) for each in range(count)]
 
-        return Job(request.target, self._design.endpoint, body, count, done, failed)
+        return Job(self._design.endpoint, body, count, done, failed)
 
     def _commit(self) -> None:
         """Keep what has come since the last time."""
@@ -254,37 +354,16 @@ class Execution:
         self._store.record(self._arrived)
         results, self._arrived = self._arrived, []
         self.fresh.extend(results)
-        failed = sum(result.error is not None for result in results)
+        failed = 0
+        for result in results:
+            if result.error is not None:
+                failed += 1
+                self.outcome.errors[result.error] += 1
+            elif result.finish_reason == "length":
+                self.progress.truncated += 1
         self.progress.failed += failed
         self.progress.done += len(results) - failed
         self.progress.tokens += sum(result.completion_tokens or 0 for result in results)
-
-    # -- judges --------------------------------------------------------------------------------------------------------
-
-    async def _judge(self, prepared: Prepared) -> None:
-        judges = [scorer for scorer in self._scorers if isinstance(scorer, Judge)]
-        for judge in judges:
-            async with opened([judge.llm], self._options.timeout_s) as (targets, facts):
-                jobs = [
-                    self._judgement(judge, key, judge.messages(row))
-                    for key, row in unscored(self._store, prepared.sweep, prepared.spec, judge)
-                ]
-                self.progress.total += len(jobs)
-                window = self._options.concurrency or self._window(facts[0])
-                await runner.run(jobs, targets, [window], self._options.timeout_s, self.progress)
-
-    def _judgement(self, judge: Judge, key: tuple[str, int, str], messages: list[dict[str, str]]) -> Job:
-        request, replicate, context = key
-
-        def done(answer: Answer) -> None:
-            score = judge.score(answer.reply.text)
-            self._store.record_scores([(request, replicate, judge.identity, context, score)])
-            self.progress.done += 1
-
-        def failed(_: OAIKitError) -> None:
-            self.progress.failed += 1  # no score: the next run asks again
-
-        return Job(0, CHAT, {"messages": messages, **judge.sampling}, 1, done, failed)
 
 
 def _results(answer: Answer, request: str, first: int, count: int, run: str) -> list[Result]:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from oaikit.experiments.run.execution import LOOP, Execution, Prepared
-from oaikit.experiments.run.runner import Progress
+from oaikit.experiments.run.execution import Execution, Prepared
+from oaikit.experiments.run.runner import LOOP, Progress
 from oaikit.experiments.store.database import Result
 from oaikit.progress import in_kernel
 
@@ -131,6 +131,7 @@ class TerminalView:
         if not progress.total:
             return
         said = [f"{progress.failed} errors"] if progress.failed else []
+        said += [_cut_off(progress)] if progress.truncated else []
         if progress.waits:
             said.append(progress.waits[:_WAITS])
         LOOP.call(self._draw, progress.total, progress.done + progress.failed, ", ".join(said))
@@ -186,6 +187,8 @@ def summary(progress: Progress, left_s: float | None = None) -> str:
     parts = [f"{finished} of {progress.total} rows"]
     if progress.failed:
         parts.append(f"{progress.failed} errors")
+    if progress.truncated:
+        parts.append(_cut_off(progress))
     if progress.seconds > 0 and progress.tokens:
         parts.append(f"{progress.tokens / progress.seconds:,.0f} tokens/s")
     if finished < progress.total:
@@ -202,6 +205,11 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _cut_off(progress: Progress) -> str:
+    """How many answers are not whole."""
+    return f"{progress.truncated} cut off at max_tokens"
 
 
 def table(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from oaikit.experiments.run.execution import Prepared
+from oaikit.experiments.scoring.contexts import Contexts
+from oaikit.experiments.scoring.scorers import AnyScorer, Judge
 from oaikit.experiments.store.database import Store
 from oaikit.experiments.store.keys import canonical
 
@@ -21,6 +24,8 @@ class Plan:
     store, and ``to_run`` are to be made, in ``requests`` requests. ``prompt_tokens``, ``completion_tokens`` and
     ``time_s`` (seconds) are for what is to be made, estimated from what the store has: None where it has nothing. Then
     ``prompt_tokens`` is guessed from the length, and ``completion_tokens`` is what ``max_tokens`` allows.
+    ``judge_requests`` are those to judges besides, about what there is and what is to be made; tokens and time are
+    without them.
     """
 
     cells: int
@@ -31,6 +36,7 @@ class Plan:
     cached: int
     to_run: int
     requests: int
+    judge_requests: int
     prompt_tokens: int
     completion_tokens: int | None
     time_s: float | None
@@ -45,6 +51,10 @@ class Plan:
             + " of answers, "
             + ("time unknown: nothing has run yet" if self.time_s is None else f"{self.time_s:.0f} s"),
         ]
+        if self.judge_requests:
+            lines.insert(
+                2, f"{self.judge_requests} requests to judges besides, without whose tokens and time:"
+            )
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -57,7 +67,7 @@ class Plan:
         return asdict(self)
 
 
-def plan_of(prepared: Prepared, store: Store) -> Plan:
+def plan_of(prepared: Prepared, store: Store, scorers: Iterable[AnyScorer] = ()) -> Plan:
     """What is to be done, less what the store has."""
     spec, requests = prepared.spec, prepared.questions.requests
     missing = prepared.missing
@@ -75,10 +85,24 @@ def plan_of(prepared: Prepared, store: Store) -> Plan:
         cached=executions - to_run,
         to_run=to_run,
         requests=sum(map(len, prepared.stretches.values())),
+        judge_requests=sum(
+            _judgements(prepared, store, judge) for judge in scorers if isinstance(judge, Judge)
+        ),
         prompt_tokens=round(characters / (rate[2] if rate else _CHARACTERS_A_TOKEN)),
         completion_tokens=completion,
         time_s=completion / rate[0] if rate and rate[0] and completion is not None else None,
     )
+
+
+def _judgements(prepared: Prepared, store: Store, judge: Judge) -> int:
+    """How many questions a judge has not answered, about answers that are there or will be."""
+    contexts, known = Contexts(prepared.spec), store.scores(prepared.sweep, judge.identity)
+    asked = {
+        (each.request, replicate, contexts.key(judge.reads, each.cell, each.item))
+        for each in prepared.questions.asked
+        for replicate in range(each.executions)
+    }
+    return len(asked - known.keys())
 
 
 def _completion_tokens(prepared: Prepared, missing: dict[str, list[int]], mean: float | None) -> int | None:

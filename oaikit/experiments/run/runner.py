@@ -6,10 +6,11 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from oaikit._loop import LoopThread
 from oaikit.errors import (
     AuthenticationError,
     EngineCrashedError,
@@ -22,6 +23,12 @@ from oaikit.errors import (
 )
 from oaikit.experiments.run.targets import Answer, Target
 from oaikit.sampling import Endpoint
+
+if TYPE_CHECKING:
+    from oaikit.experiments.run.budget import Budget
+
+LOOP: Final = LoopThread("oaikit-sweep", fast=True)
+"""Where sweeps run; the caller's thread waits, and may be interrupted."""
 
 WINDOW_PER_SEQUENCE: Final = 2
 """Sequences in flight for each that the engine works on: one is being answered, one waits behind it."""
@@ -50,7 +57,6 @@ class Job:
     ``sequences`` is the number of answers that it asks for. ``done`` may give further jobs, to be made next.
     """
 
-    target: int
     endpoint: Endpoint
     body: dict[str, Any]
     sequences: int
@@ -61,11 +67,22 @@ class Job:
 
 @dataclass
 class Progress:
-    """How far a run is, for whoever watches from another thread. ``waits`` says what it waits for, if for anything."""
+    """How far a run is, for whoever watches from another thread.
+
+    Attributes:
+        total: rows that are to be made.
+        done: rows with an answer.
+        failed: rows that ended with an error.
+        truncated: rows whose answer was cut off at ``max_tokens``.
+        tokens: of all answers.
+        waits: what the run waits for, if for anything.
+        began: a time of ``time.monotonic``.
+    """
 
     total: int = 0
     done: int = 0
     failed: int = 0
+    truncated: int = 0
     tokens: int = 0
     waits: str = ""
     began: float = field(default_factory=time.monotonic)
@@ -76,30 +93,62 @@ class Progress:
         return time.monotonic() - self.began
 
 
+class Supply(Protocol):
+    """Where a target's jobs come from, a few at a time."""
+
+    def take(self, most: int) -> list[Job]:
+        """The next jobs, up to a number of sequences; none if there is nothing to do now."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether there may be jobs later, though `take` gave none."""
+
+
+class Listed:
+    """A supply of jobs that are known from the start."""
+
+    waits = False
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._jobs = deque(jobs)
+
+    def take(self, most: int) -> list[Job]:
+        """The next jobs, up to a number of sequences."""
+        taken: list[Job] = []
+        while self._jobs and most > 0:
+            taken.append(self._jobs.popleft())
+            most -= taken[-1].sequences
+        return taken
+
+
 async def run(
-    jobs: Iterable[Job],
-    targets: list[Target],
-    windows: list[int],
+    supplies: Sequence[Supply],
+    targets: Sequence[Target],
+    windows: Sequence[int],
     timeout_s: float,
     progress: Progress,
     commit: Callable[[], None] = lambda: None,
+    budget: Budget | None = None,
 ) -> None:
     """Make all jobs, each target's side by side with the others'.
 
-    Parameters: the jobs in order, the opened targets, how many sequences each may have in flight, and the seconds
-    without any answer after which a server is given up. ``commit`` is called when a job is done, and what ended in the
-    same turn of the loop with it: an engine ends many at once.
+    Args:
+        supplies: the jobs of each target.
+        targets: the opened targets.
+        windows: how many sequences each target may have in flight.
+        timeout_s: seconds without any answer after which a server is given up.
+        progress: what is told to whoever watches.
+        commit: called when a job is done, and what ended in the same turn of the loop with it: an engine ends many at
+            once.
+        budget: what the run may cost. When it is used up, nothing more begins; what is in flight is finished.
 
     Raises:
         ServerNotFoundError: a server went away and did not come back in time.
         OAIKitError: an error that every other request would have had too.
     """
-    pending = [deque[Job]() for _ in targets]
-    for job in jobs:
-        pending[job.target].append(job)
     feeders = [
-        _Feeder(target, queue, window, timeout_s, progress, commit)
-        for target, queue, window in zip(targets, pending, windows, strict=True)
+        _Feeder(target, supply, window, timeout_s, progress, commit, budget)
+        for target, supply, window in zip(targets, supplies, windows, strict=True)
     ]
     try:
         async with asyncio.TaskGroup() as group:
@@ -113,68 +162,115 @@ async def run(
 
 
 class _Feeder:
-    """One target's jobs. All of it is on one loop."""
+    """One target's jobs. All of it is on one loop.
+
+    A job begins as soon as its sequences fit into the limit beside those in flight. The limit is halved by a refusal,
+    and grows by about one job for as many answers as it holds, as TCP's does.
+    """
 
     def __init__(
         self,
         target: Target,
-        pending: deque[Job],
+        supply: Supply,
         window: int,
         timeout_s: float,
         progress: Progress,
         commit: Callable[[], None],
+        budget: Budget | None,
     ) -> None:
-        self._target, self._pending, self._timeout_s, self._progress = target, pending, timeout_s, progress
-        self._commit = commit
-        widest = max((job.sequences for job in pending), default=1)
-        self._workers = min(max(1, window // widest), len(pending))
-        # How many may be in flight: halved by a refusal, and growing by one for as many answers as it is, as TCP does.
-        self._limit = float(self._workers)
-        self._in_flight = 0
-        self._room = asyncio.Event()
+        self._target, self._supply, self._timeout_s, self._progress = target, supply, timeout_s, progress
+        self._commit, self._budget = commit, budget
+        self._pending: deque[Job] = deque()
+        self._window = max(1, window)
+        self._limit = float(self._window)
+        self._in_flight = 0  # sequences
+        self._most_given: int | None = (
+            None  # answers to a request, by a server that gives fewer than it is asked for
+        )
         self._refusals = 0  # since the last answer
         self._not_before = self._answered = time.monotonic()
         self._revival = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._over = False
+        self._wake = asyncio.Event()
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._workers):
-                group.create_task(self._work())
+        """Make all jobs."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self._begin()
+                while not self._over:
+                    await self._wake.wait()
+                    self._wake.clear()
+                    self._begin()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
 
-    async def _work(self) -> None:
-        while self._pending:
-            await self._may_begin()
+    def _begin(self) -> None:
+        """Begin as many jobs as there is room for, and see whether all is done."""
+        if (wait := self._not_before - time.monotonic()) > 0:
+            return self._later(wait)
+        while (room := self._room()) > 0 and not (self._budget and self._budget.spent):
             if not self._pending:
-                return
-            job = self._pending.popleft()
-            self._in_flight += 1
-            try:
-                await self._make(job)
-                await asyncio.sleep(0)  # for the others of this turn
-                self._commit()
-            finally:
-                self._in_flight -= 1
-                self._room.set()
+                self._pending.extend(self._supply.take(room))
+            if not self._pending:
+                break
+            job = self._pending[0]
+            weight = self._weight(job)
+            if weight > room and self._in_flight:
+                break
+            if self._budget and not self._budget.reserve(job, alone=not self._in_flight):
+                break
+            self._pending.popleft()
+            self._in_flight += weight
+            self._group.create_task(self._work(job, weight))
+        if self._in_flight:
+            return
+        if (self._budget and self._budget.spent) or not (self._pending or self._supply.waits):
+            self._over = True
+            self._wake.set()
+        else:
+            self._later(_POLL_S)
 
-    async def _may_begin(self) -> None:
-        while True:
-            if (wait := self._not_before - time.monotonic()) > 0:
-                await asyncio.sleep(min(wait, _POLL_S))  # it may be over sooner
-            elif self._in_flight >= max(1, int(self._limit)) and self._pending:
-                self._room.clear()
-                await self._room.wait()
-            else:
-                return
+    def _room(self) -> int:
+        return max(1, int(self._limit)) - self._in_flight
 
-    async def _make(self, job: Job) -> None:
+    def _weight(self, job: Job) -> int:
+        """The sequences of a job that will be in flight."""
+        return job.sequences if self._most_given is None else min(job.sequences, self._most_given)
+
+    def _later(self, wait: float) -> None:
+        """Begin again after some seconds, or earlier."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(min(wait, _POLL_S), self._wake.set)
+
+    async def _work(self, job: Job, weight: int) -> None:
+        try:
+            await self._make(job, weight)
+            await asyncio.sleep(0)  # for the others of this turn
+            self._commit()
+        finally:
+            self._in_flight -= weight
+        self._begin()
+
+    async def _make(self, job: Job, weight: int) -> None:
         try:
             answer = await self._target.ask(job.endpoint, dict(job.body))
         except OAIKitError as exc:
+            if self._budget:
+                self._budget.settle(job, None)
             await self._refused(job, exc)
             return
+        if self._budget:
+            self._budget.settle(job, answer)
         self._answered, self._refusals, self._progress.waits = time.monotonic(), 0, ""
-        self._limit = min(self._workers, self._limit + 1 / self._limit)
-        self._pending.extendleft(reversed([*(job.done(answer) or ())]))
+        self._limit = min(self._window, self._limit + weight * weight / self._limit)
+        if rest := [*(job.done(answer) or ())]:
+            self._most_given = max(1, job.sequences - sum(each.sequences for each in rest))
+            self._pending.extendleft(reversed(rest))
 
     async def _refused(self, job: Job, exc: OAIKitError) -> None:
         if isinstance(exc, ServerNotFoundError | EngineCrashedError):
@@ -226,6 +322,7 @@ class _Feeder:
                 await asyncio.sleep(_POLL_S)
             self._answered = self._not_before = time.monotonic()
             self._progress.waits = ""
+            self._begin()
 
 
 def _first(group: BaseException) -> BaseException:

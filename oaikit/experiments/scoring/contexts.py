@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from oaikit.experiments.scoring.scorers import EVERYTHING
+from oaikit.experiments.scoring.scorer import EVERYTHING
 from oaikit.experiments.store.keys import digest
 from oaikit.experiments.store.spec import SweepSpec
 

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from oaikit._sqlite import Database, Schema
 from oaikit.errors import InvalidRequestError, StorageError
+from oaikit.experiments.store.claims import Claims
 from oaikit.experiments.store.spec import SweepSpec
 
 _TABLES: Final = """
@@ -38,12 +39,20 @@ CREATE TABLE trials (tuning TEXT, number INTEGER, point TEXT, value REAL, PRIMAR
 """
 
 
+# From version 1 to 2.
 _LATER_TOKENS: Final = "ALTER TABLE results ADD COLUMN later_tokens REAL;"
+# From version 2 to 3: the data of a sweep, as an Arrow file.
 _DATA: Final = "ALTER TABLE sweeps ADD COLUMN data BLOB;"
+# From version 3 to 4: which process is at work on what, and why a scorer gave no score.
+_CLAIMS: Final = """
+CREATE TABLE claims (request TEXT, replicate INTEGER, run TEXT, PRIMARY KEY (request, replicate)) WITHOUT ROWID;
+CREATE TABLE workers (run TEXT PRIMARY KEY, process TEXT, beat REAL) WITHOUT ROWID;
+ALTER TABLE scores ADD COLUMN error TEXT;
+"""
 _STORE: Final = Schema(
     "sweep store",
     application_id=0x6F61696B,  # "oaik"
-    migrations=[_TABLES, _LATER_TOKENS, _DATA],
+    migrations=[_TABLES, _LATER_TOKENS, _DATA, _CLAIMS],
     advice="name another file, or remove this one",
     refused=partial(InvalidRequestError, param="store"),
     failed=partial(StorageError, param="store"),
@@ -92,6 +101,8 @@ class Asked(NamedTuple):
 
 Score = tuple[str, int, str, str, float | None]
 """Request, replicate, the scorer's identity, what else it read, the score."""
+ScoreError = tuple[str, int, str, str, str]
+"""The same, with what the scorer failed with in place of the score."""
 
 
 class Store:
@@ -111,6 +122,7 @@ class Store:
     def __init__(self, path: str | Path | None = None) -> None:
         self.path = None if path is None or str(path) == ":memory:" else Path(path).expanduser()
         self._db = Database(self.path, _STORE)
+        self.claims = Claims(self._db)
 
     def close(self) -> None:
         """Close the file. Unless somebody else has it open, it is complete by itself: no ``-wal`` is left beside it."""
@@ -240,6 +252,24 @@ class Store:
             found.setdefault(request, set()).add(replicate)
         return found
 
+    def results_of(self, keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], tuple[str, str | None]]:
+        """The run and the error of those results that are there, by request and replicate."""
+        rows = self._db.rows(
+            "SELECT request, replicate, run, error FROM results JOIN json_each(?) AS wanted "
+            "ON request = json_extract(wanted.value, '$[0]') AND replicate = json_extract(wanted.value, '$[1]')",
+            json.dumps(list(keys)),
+        )
+        return {(request, replicate): (run, error) for request, replicate, run, error in rows}
+
+    def failed(self, sweep: str) -> dict[tuple[str, int], str]:
+        """The run of each of the sweep's results that is an error, by request and replicate."""
+        rows = self._db.rows(
+            "SELECT DISTINCT request, replicate, run FROM asked JOIN results USING (request) "
+            "WHERE sweep = ? AND replicate < executions AND error IS NOT NULL",
+            sweep,
+        )
+        return {(request, replicate): run for request, replicate, run in rows}
+
     def rows(self, sweep: str) -> list[tuple[Any, ...]]:
         """Cell, item, executions and the `RESULT_FIELDS` of each result, in the order of the sweep."""
         names = ", ".join(f"results.{name}" for name in RESULT_FIELDS)
@@ -262,17 +292,45 @@ class Store:
     def record_scores(self, scores: Iterable[Score]) -> None:
         """Commit scores."""
         with self._db.transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)", scores)
+            db.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, NULL)", scores)
+
+    def record_score_errors(self, errors: Iterable[ScoreError]) -> None:
+        """Commit what scorers failed with."""
+        with self._db.transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, NULL, ?)", errors)
 
     def scores(self, sweep: str, scorer: str) -> dict[tuple[str, int, str], float | None]:
-        """A scorer's scores of the sweep's results, by request, replicate and what else it read."""
+        """A scorer's scores of the sweep's results, by request, replicate and what else it read.
+
+        Those that it failed on are not among them; see `score_errors`.
+        """
         rows = self._db.rows(
-            "SELECT request, replicate, context, score FROM scores WHERE scorer = ? "
+            "SELECT request, replicate, context, score FROM scores WHERE scorer = ? AND error IS NULL "
             "AND request IN (SELECT request FROM asked WHERE sweep = ?)",
             scorer,
             sweep,
         )
         return {(request, replicate, context): score for request, replicate, context, score in rows}
+
+    def score_errors(self, sweep: str, scorer: str) -> dict[tuple[str, int, str], str]:
+        """What a scorer failed with on the sweep's results, by request, replicate and what else it read."""
+        rows = self._db.rows(
+            "SELECT request, replicate, context, error FROM scores WHERE scorer = ? AND error IS NOT NULL "
+            "AND request IN (SELECT request FROM asked WHERE sweep = ?)",
+            scorer,
+            sweep,
+        )
+        return {(request, replicate, context): error for request, replicate, context, error in rows}
+
+    def score_of(self, scorer: str, request: str, replicate: int, context: str) -> tuple[Any, ...] | None:
+        """A scorer's score and error of one result; None if it has said nothing."""
+        return self._db.row(
+            "SELECT score, error FROM scores WHERE scorer = ? AND context = ? AND request = ? AND replicate = ?",
+            scorer,
+            context,
+            request,
+            replicate,
+        )
 
     def forget_scores(self, scorer: str) -> None:
         """Remove what a scorer has said."""
