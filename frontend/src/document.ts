@@ -1,6 +1,7 @@
 /** The browser's copy of a live document: one per widget model, shared by all its views. */
 
 import type { FromKernel, Model, Op, Path, Stop } from "./types";
+import { send } from "./kernel";
 import { stopAtServer } from "./stop";
 
 type Listener = () => void;
@@ -44,7 +45,11 @@ export class Store<T extends object> {
     model.on("msg:custom", this.hear);
     // The end of a turn; also what a page without a kernel has.
     model.on("change:document", this.take);
-    model.send({ type: "ready" });
+    this.send({ type: "ready" });
+  }
+
+  private send(message: object): void {
+    send(this.model, message);
   }
 
   close(): void {
@@ -65,7 +70,7 @@ export class Store<T extends object> {
     const answer = new Promise<{ value: unknown; error: string | null }>((resolve) =>
       this.waiting.set(id, resolve),
     );
-    this.model.send({ type: "command", id, name, args });
+    this.send({ type: "command", id, name, args });
     const { value, error } = await answer;
     if (error !== null) throw new Error(error);
     return value as R;
@@ -80,7 +85,7 @@ export class Store<T extends object> {
   /** The source of the part that draws formulas. */
   mathsCode(): Promise<string> {
     return new Promise((resolve) => {
-      if (this.maths.push(resolve) === 1) this.model.send({ type: "maths" });
+      if (this.maths.push(resolve) === 1) this.send({ type: "maths" });
     });
   }
 
@@ -118,7 +123,7 @@ export class Store<T extends object> {
       this.changed();
     } catch {
       this.lost = true;
-      this.model.send({ type: "snapshot" });
+      this.send({ type: "snapshot" });
     }
   }
 

@@ -21,6 +21,19 @@ export interface Model {
   on(event: string, listener: (...args: any[]) => void): void;
   off(event: string, listener: (...args: any[]) => void): void;
   send(content: object): void;
+  widget_manager?: { kernel?: KernelConnection | null };
+}
+
+/** What is used of `IKernelConnection` of @jupyterlab/services. */
+export interface KernelConnection {
+  clientId?: string;
+  username?: string;
+  status?: string;
+  sendControlMessage?: (message: object, expectReply?: boolean) => unknown;
+  statusChanged?: {
+    connect: (slot: (kernel: unknown, status: string) => void) => unknown;
+    disconnect: (slot: (kernel: unknown, status: string) => void) => unknown;
+  };
 }
 
 /** A token, its log-probability, and the likeliest tokens in its place. */
