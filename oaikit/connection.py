@@ -226,6 +226,10 @@ class Connection(Backend):
         """A card: model, device, state, requests, use of the KV cache, tokens per second."""
         return status_card.bundle(self.url, *_CLIENTS.run(self._for_card()))
 
+    def _ipython_display_(self) -> None:
+        """Show the card, and keep it up to date while a model loads."""
+        status_card.show(self.url, lambda: _CLIENTS.run(self._for_card()))
+
     def close(self) -> None:
         """Close the connections that are kept open. The next call opens others."""
         own, sync = self.__dict__.pop("_client", None), self.__dict__.pop("openai", None)
@@ -333,6 +337,7 @@ class Connection(Backend):
     async def _for_card(self) -> tuple[dict[str, Any], float | None]:
         """The status, and tokens per second; what went wrong in its place. It does not keep a notebook waiting."""
         before: dict[str, Any] = {}
+        _ = self._client  # the first one imports openai, which may take longer than the server
         try:
             async with asyncio.timeout(_CARD_S):
                 before, began = await self._get_api("status", retry=False), time.monotonic()
