@@ -158,6 +158,12 @@ class Connection(Backend):
         return self.url.endswith(_SUFFIX)
 
     @property
+    def is_own_server(self) -> bool:
+        """Whether this is the Jupyter server that started this kernel or terminal."""
+        own = settings.announced_server()
+        return self.is_oaikit and own is not None and own[0].rstrip("/") == self.url
+
+    @property
     def is_vllm(self) -> bool:
         return self.is_oaikit
 

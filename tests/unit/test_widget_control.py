@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from jupyter_client import BlockingKernelClient, KernelManager
+from jupyter_client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
 
 from oaikit.widgets import control
 
