@@ -158,6 +158,12 @@ class Connection(Backend):
         return self.url.endswith(_SUFFIX)
 
     @property
+    def is_own_server(self) -> bool:
+        """Whether this is the Jupyter server that started this kernel or terminal."""
+        own = settings.announced_server()
+        return self.is_oaikit and own is not None and own[0].rstrip("/") == self.url
+
+    @property
     def is_vllm(self) -> bool:
         return self.is_oaikit
 
@@ -228,6 +234,10 @@ class Connection(Backend):
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """A card: model, device, state, requests, use of the KV cache, tokens per second."""
         return status_card.bundle(self.url, *_CLIENTS.run(self._for_card()))
+
+    def _ipython_display_(self) -> None:
+        """Show the card, and keep it up to date while a model loads."""
+        status_card.show(self.url, lambda: _CLIENTS.run(self._for_card()))
 
     def close(self) -> None:
         """Close the connections that are kept open. The next call opens others."""
@@ -338,6 +348,7 @@ class Connection(Backend):
     async def _for_card(self) -> tuple[dict[str, Any], float | None]:
         """The status, and tokens per second; what went wrong in its place. It does not keep a notebook waiting."""
         before: dict[str, Any] = {}
+        _ = self._client  # the first one imports openai, which may take longer than the server
         try:
             async with asyncio.timeout(_CARD_S):
                 before, began = await self._get_api("status", retry=False), time.monotonic()

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
-from typing import Any
+from typing import Any, Final
 
 RATE_OVER_S = 0.25
 """Tokens per second are counted over so long."""
+
+UPDATE_EVERY_S: Final = 1.0
+FOLLOW_AT_MOST_S: Final = 3600.0
+"""A card follows a load for so long. Downloads of large models take tens of minutes."""
+
+_UNSETTLED: Final = ("loading", "hung")
+
+Look = Callable[[], tuple[Mapping[str, Any], float | None]]
+"""Finds out the status and the tokens per second."""
 
 _CARD = (
     "display:inline-block;border:1px solid var(--jp-border-color2,#8884);border-radius:8px;padding:8px 14px;"
@@ -30,6 +42,36 @@ def bundle(title: str, status: Mapping[str, Any], tokens_per_s: float | None = N
     html = f'<div style="{_CARD}"><div>{dot} <b>{escape(title)}</b> {escape(state)}</div><table>{cells}</table></div>'
     lines = [f"{title} {state}", *(f"  {name}: {value}" for name, value in rows)]
     return {"text/html": html, "text/plain": "\n".join(lines)}
+
+
+def show(title: str, look: Look) -> None:
+    """Display the card in a notebook. While a model loads the card updates itself.
+
+    Raises:
+        NotImplementedError: This process is no kernel. IPython then prints the text.
+    """
+    ipython = sys.modules.get("IPython")
+    if ipython is None or getattr(ipython.get_ipython(), "kernel", None) is None:
+        raise NotImplementedError
+    status, rate = look()
+    handle = ipython.display.display(bundle(title, status, rate), raw=True, display_id=True)
+    if status.get("state") in _UNSETTLED:
+
+        def update(found: Mapping[str, Any], rate: float | None) -> None:
+            handle.update(bundle(title, found, rate), raw=True)
+
+        threading.Thread(target=follow, args=(look, update), name="oaikit-card", daemon=True).start()
+
+
+def follow(look: Look, update: Callable[[Mapping[str, Any], float | None], object]) -> None:
+    """Pass on the status every second until a load has ended, well or badly."""
+    until = time.monotonic() + FOLLOW_AT_MOST_S
+    while time.monotonic() < until:
+        time.sleep(UPDATE_EVERY_S)
+        status, rate = look()
+        update(status, rate)
+        if "state" in status and status["state"] not in _UNSETTLED:
+            return
 
 
 def _rows(status: Mapping[str, Any], tokens_per_s: float | None) -> Iterator[tuple[str, str]]:

@@ -102,12 +102,12 @@ class CallCard {
 
   constructor(approve: AnswerActions["approve"]) {
     if (approve) {
-      const choice = (name: string, label: string, yes: boolean, always: boolean): HTMLElement =>
-        button(name, label, label, () => approve(this.id, yes, always));
+      const choice = (name: string, label: string, yes: boolean, always: boolean, className: string): HTMLElement =>
+        button(name, label, label, () => approve(this.id, yes, always), { className });
       this.choices.append(
-        choice("approve", "Approve", true, false),
-        choice("always", "Always", true, true),
-        choice("deny", "Deny", false, false),
+        choice("approve", "Approve", true, false, "oai-primary"),
+        choice("always", "Always", true, true, "oai-secondary"),
+        choice("deny", "Deny", false, false, "oai-quiet-bad"),
       );
     }
     const head = h("div", { className: "oai-row" }, this.name, this.state);
@@ -136,7 +136,7 @@ function pretty(json: string): string {
 }
 
 /** One line about an answer: model, speed, tokens, why it ended. */
-export function numbersLine(answer: Pick<Answer, "numbers" | "model" | "finish_reason" | "state">): string {
+export function numbersLine(answer: Pick<Answer, "numbers" | "model" | "finish_reason" | "state" | "full">): string {
   const { ttft_s, tokens_per_s, prompt_tokens, completion_tokens }: Numbers = answer.numbers;
   const ended = { done: answer.finish_reason ?? "", stopped: "stopped", failed: "failed", waiting: "", streaming: "" };
   return [
@@ -144,7 +144,7 @@ export function numbersLine(answer: Pick<Answer, "numbers" | "model" | "finish_r
     ttft_s === null ? "" : `first token ${ttft_s < 1 ? `${Math.round(ttft_s * 1000)} ms` : `${ttft_s.toFixed(1)} s`}`,
     tokens_per_s === null ? "" : `${Math.round(tokens_per_s)} tok/s`,
     completion_tokens === null ? "" : `${prompt_tokens ?? "?"} + ${completion_tokens} tokens`,
-    ended[answer.state] === "length" ? "cut off at max_tokens" : ended[answer.state],
+    ended[answer.state] === "length" ? (answer.full ? "the context is full" : "cut off at max_tokens") : ended[answer.state],
   ]
     .filter(Boolean)
     .join(" · ");

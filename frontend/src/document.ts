@@ -1,9 +1,13 @@
 /** The browser's copy of a live document: one per widget model, shared by all its views. */
 
 import type { FromKernel, Model, Op, Path, Stop } from "./types";
+import { connection, send } from "./kernel";
 import { stopAtServer } from "./stop";
 
 type Listener = () => void;
+
+/** A kernel that a running cell holds up still sends the document within 24 s of its making. */
+const SILENT_MS = 30_000;
 
 /** Apply one change. `appended` is the path of the last "+" that had one; the path of this one is returned. */
 export function apply(document: any, op: Op, appended: Path): Path {
@@ -30,6 +34,8 @@ export function apply(document: any, op: Op, appended: Path): Path {
 
 export class Store<T extends object> {
   document: T;
+  /** The kernel that owns the document has ended, or never answered. */
+  gone = false;
   private seq = 0;
   private appended: Path = [];
   private lost = false;
@@ -38,16 +44,25 @@ export class Store<T extends object> {
   private commands = Math.floor(Math.random() * 2 ** 40); // two pages must not take each other's results
   private waiting = new Map<number, (message: { value: unknown; error: string | null }) => void>();
   private maths: ((code: string) => void)[] = [];
+  private silence: ReturnType<typeof setTimeout>;
 
   constructor(private model: Model) {
     this.document = structuredClone(model.get("document")) as T;
     model.on("msg:custom", this.hear);
     // The end of a turn; also what a page without a kernel has.
     model.on("change:document", this.take);
-    model.send({ type: "ready" });
+    this.send({ type: "ready" });
+    this.silence = setTimeout(() => this.end(), SILENT_MS);
+    connection(model)?.statusChanged?.connect(this.followKernel);
+  }
+
+  private send(message: object): void {
+    send(this.model, message);
   }
 
   close(): void {
+    clearTimeout(this.silence);
+    connection(this.model)?.statusChanged?.disconnect(this.followKernel);
     this.model.off("msg:custom", this.hear);
     this.model.off("change:document", this.take);
   }
@@ -65,7 +80,7 @@ export class Store<T extends object> {
     const answer = new Promise<{ value: unknown; error: string | null }>((resolve) =>
       this.waiting.set(id, resolve),
     );
-    this.model.send({ type: "command", id, name, args });
+    this.send({ type: "command", id, name, args });
     const { value, error } = await answer;
     if (error !== null) throw new Error(error);
     return value as R;
@@ -80,11 +95,24 @@ export class Store<T extends object> {
   /** The source of the part that draws formulas. */
   mathsCode(): Promise<string> {
     return new Promise((resolve) => {
-      if (this.maths.push(resolve) === 1) this.model.send({ type: "maths" });
+      if (this.maths.push(resolve) === 1) this.send({ type: "maths" });
     });
   }
 
+  private followKernel = (_: unknown, status: string): void => {
+    if (["restarting", "autorestarting", "dead", "terminating"].includes(status)) this.end();
+  };
+
+  private end(): void {
+    this.gone = true;
+    for (const answer of this.waiting.values()) answer({ value: null, error: "The kernel has ended." });
+    this.waiting.clear();
+    this.changed();
+  }
+
   private hear = (message: FromKernel): void => {
+    clearTimeout(this.silence);
+    this.gone = false;
     switch (message.type) {
       case "snapshot":
         this.document = structuredClone(message.document) as T; // others may hear it too
@@ -118,7 +146,7 @@ export class Store<T extends object> {
       this.changed();
     } catch {
       this.lost = true;
-      this.model.send({ type: "snapshot" });
+      this.send({ type: "snapshot" });
     }
   }
 

@@ -1,5 +1,7 @@
 /** Small helpers for plain DOM. Texts are always set as text. */
 
+import { type Icon, icon } from "./icons";
+
 type Child = Node | string | null | false;
 type Properties = Record<string, unknown>;
 
@@ -33,6 +35,28 @@ export function button(
     { type: "button", "data-oaikit": name, "aria-label": label, title: label, onclick, ...properties },
     face,
   );
+}
+
+/** A button that shows an icon; its name is its tooltip. */
+export function iconButton(
+  name: string,
+  label: string,
+  face: Icon,
+  onclick: (event: MouseEvent) => void,
+  properties: Properties = {},
+): HTMLButtonElement {
+  return button(name, label, icon(face), onclick, { className: "oai-icon-button", ...properties });
+}
+
+/** A button that copies a text, and says for a moment that it has. */
+export function copyButton(name: string, label: string, text: () => string): HTMLButtonElement {
+  const made = iconButton(name, label, "copy", () => void copy());
+  const copy = async (): Promise<void> => {
+    const said = (await copyText(text())) ? "Copied" : "The browser did not allow it";
+    made.replaceChildren(icon("check"), h("span", { role: "status" }, said));
+    setTimeout(() => made.replaceChildren(icon("copy")), 1500);
+  };
+  return made;
 }
 
 /** Set a text only if it is another: selections stay where they are. */

@@ -1,6 +1,6 @@
 /** The banner of a view: what went wrong in the browser, or what the document says, until it is closed. */
 
-import { button, h, setText } from "./dom";
+import { h, iconButton, setText } from "./dom";
 
 export class Notice {
   readonly element: HTMLElement;
@@ -15,7 +15,7 @@ export class Notice {
       "div",
       { className: "oai-notice", role: "alert", "data-oaikit": "notice", hidden: true },
       this.text,
-      button("notice-close", "Close", "×", () => this.dismiss()),
+      iconButton("notice-close", "Close", "close", () => this.dismiss()),
     );
   }
 

@@ -21,6 +21,19 @@ export interface Model {
   on(event: string, listener: (...args: any[]) => void): void;
   off(event: string, listener: (...args: any[]) => void): void;
   send(content: object): void;
+  widget_manager?: { kernel?: KernelConnection | null } | undefined;
+}
+
+/** What is used of `IKernelConnection` of @jupyterlab/services. */
+export interface KernelConnection {
+  clientId?: string;
+  username?: string;
+  status?: string;
+  sendControlMessage?: (message: object, expectReply?: boolean) => unknown;
+  statusChanged?: {
+    connect: (slot: (kernel: unknown, status: string) => void) => unknown;
+    disconnect: (slot: (kernel: unknown, status: string) => void) => unknown;
+  };
 }
 
 /** A token, its log-probability, and the likeliest tokens in its place. */
@@ -52,6 +65,8 @@ export interface Answer {
   tokens: Token[];
   finish_reason: string | null;
   error: string | null;
+  /** Nothing more fits into the context. */
+  full?: boolean;
   model: string;
   numbers: Numbers;
 }
@@ -86,6 +101,17 @@ export interface Control {
   choices: string[] | null;
 }
 
+export interface Engine {
+  /** "" where none is known: another server than oaikit's. */
+  state: string;
+  model: string | null;
+  phase: string | null;
+  load_s: number | null;
+  error: string | null;
+  /** The page comes from the server of this engine. */
+  own: boolean;
+}
+
 export interface ChatDocument {
   id?: string;
   nodes: Record<string, ChatNode>;
@@ -97,6 +123,9 @@ export interface ChatDocument {
   params: Record<string, unknown>;
   parameters: Control[];
   context: { used: number | null; size: number | null };
+  engine?: Engine;
+  /** The cell that reopens the conversation in another kernel. */
+  reopen?: string | null;
   stop: Stop | null;
   busy: boolean;
   notice: string | null;

@@ -3,6 +3,7 @@ import type { FromKernel, Model } from "../src/types";
 /** The kernel's side of a widget's model, played by a test. */
 export class TestModel implements Model {
   sent: any[] = [];
+  widget_manager?: Model["widget_manager"];
   private listeners: [string, (...args: any[]) => void][] = [];
 
   constructor(private traits: Record<string, any>) {}

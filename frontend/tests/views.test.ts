@@ -107,6 +107,99 @@ describe("the chat", () => {
     expect(input.value).toBe("");
   });
 
+  it("shows a message at once, and as it was typed", async () => {
+    const { model, el } = open("chat", chat());
+    const input = part(el, "input") as HTMLTextAreaElement;
+    input.value = "  **Hi**\n  there";
+    press(input, "Enter");
+    expect(part(el, "sending").querySelector(".oai-typed")!.textContent).toBe("  **Hi**\n  there");
+    model.answers("send", null);
+    await drawn();
+    expect(part(el, "sending")).toBeNull();
+  });
+
+  it("folds a long paste, and unfolds it", () => {
+    const text = "line\n".repeat(40);
+    const { el } = open("chat", chat({ nodes: { u1: { parent: null, role: "user", text } }, order: ["u1"], leaf: "u1" }));
+    const plain = el.querySelector<HTMLElement>(".oai-plain")!;
+    expect(plain.dataset.folded).toBe("true");
+    part(el, "unfold").click();
+    expect(plain.dataset.folded).toBe("false");
+    expect(plain.dir).toBe("auto");
+  });
+
+  it("says that the context is full, and what helps", async () => {
+    const full = { finish_reason: "length", full: true };
+    const nodes = { a: { parent: null, role: "assistant", ...answer("Half", full) } };
+    const { model, el } = open("chat", chat({ nodes, order: ["a"], leaf: "a" }));
+    expect(part(el, "numbers").textContent).toContain("the context is full");
+    part(el, "drop-oldest").click();
+    expect(model.commands("drop_oldest")).toHaveLength(1);
+    expect(part(el, "go-on")).toBeNull();
+  });
+
+  it("offers to continue an answer that max_tokens cut off", () => {
+    const nodes = { a: { parent: null, role: "assistant", ...answer("Half", { finish_reason: "length" }) } };
+    const { model, el } = open("chat", chat({ nodes, order: ["a"], leaf: "a", params: { max_tokens: 8 } }));
+    expect(part(el, "numbers").textContent).toContain("cut off at max_tokens");
+    part(el, "go-on").click();
+    part(el, "raise").click();
+    expect(part(el, "raise").textContent).toContain("16");
+    expect(model.commands("go_on").map((each) => each.args)).toEqual([{ id: "a" }, { id: "a", raise_limit: true }]);
+  });
+
+  it("loads a model from the page, or says who can", async () => {
+    const stopped = { state: "stopped", model: null, phase: null, load_s: null, error: null, own: false };
+    const page = document.createElement("script");
+    page.id = "jupyter-config-data";
+    page.type = "application/json";
+    page.textContent = JSON.stringify({ baseUrl: "/user/ada/" });
+    document.body.append(page);
+    const { model, el } = open("chat", chat({ engine: stopped }));
+    expect(part(el, "load-model")).toBeNull();
+    expect(part(el, "engine-text").textContent).toContain("Whoever runs the server");
+    model.says({ type: "ops", seq: 1, ops: [["=", ["engine"], { ...stopped, own: true }]] });
+    await drawn();
+    (part(el, "load-model-name") as HTMLInputElement).value = "m";
+    part(el, "load-model").click();
+    const [url, request] = vi.mocked(fetch).mock.calls[0]!;
+    expect([url, request!.body]).toEqual(["/user/ada/oaikit/api/load", '{"model":"m"}']);
+    const loading = { ...stopped, state: "loading", model: "m", phase: "loading the weights", load_s: 3.2, own: true };
+    model.says({ type: "ops", seq: 2, ops: [["=", ["engine"], loading]] });
+    await drawn();
+    expect(part(el, "engine-text").textContent).toBe("Loading m: loading the weights, 3 s");
+    model.says({ type: "ops", seq: 3, ops: [["=", ["engine"], { ...loading, state: "ready" }]] });
+    await drawn();
+    expect(part(el, "engine-text").textContent).toBe("The model is ready.");
+  });
+
+  it("says that the kernel has ended, and how to go on", async () => {
+    let said = (_: unknown, __: string): void => undefined;
+    const statusChanged = { connect: (slot: typeof said) => (said = slot), disconnect: () => undefined };
+    const model = new TestModel({ kind: "chat", document: chat({ reopen: "ok.Chat.open('x')" }) });
+    model.widget_manager = { kernel: { statusChanged } };
+    end = widget.initialize({ model });
+    const el = document.createElement("div");
+    widget.render({ model, el });
+    expect(part(el, "gone").hidden).toBe(true);
+    said(null, "restarting");
+    await drawn();
+    expect(part(el, "gone").hidden).toBe(false);
+    expect(part(el, "reopen").textContent).toBe("ok.Chat.open('x')");
+    expect(el.querySelector<HTMLElement>(".oai-composer")!.hidden).toBe(true);
+  });
+
+  it("sends messages over the control channel where the kernel listens there", () => {
+    const sendControlMessage = vi.fn();
+    const model = new TestModel({ kind: "chat", document: chat(), control: true });
+    model.widget_manager = { kernel: { clientId: "me", sendControlMessage } };
+    end = widget.initialize({ model });
+    const [message] = sendControlMessage.mock.calls[0]!;
+    expect(message).toMatchObject({ channel: "control", content: { comm_id: "abc", data: { type: "ready" } } });
+    expect(message.header.msg_type).toBe("comm_msg");
+    expect(model.sent).toEqual([]);
+  });
+
   it("gives back what was typed, and says why, when it is not taken", async () => {
     const { model, el } = open("chat", chat());
     const input = part(el, "input") as HTMLTextAreaElement;

@@ -12,7 +12,7 @@ from typing import Any, Final
 from oaikit.conversation import Node
 from oaikit.errors import ConversationError
 from oaikit.reply import Choice, Delta, Reply, Token
-from oaikit.widgets.figures import numbers, rounded
+from oaikit.widgets.figures import Numbers, numbers, rounded
 from oaikit.widgets.mirror import Mirror
 
 # Tokens that end an answer, as the tokenizers of most models spell them.
@@ -149,8 +149,8 @@ class Answer:
         info = {**self._info, "calls": dict(self._info["calls"]), "tokens": list(self._tokens)}
         self._mirror.conversation.revise(self.id, self._message(), **info)
 
-    def end(self, state: str, reply: Reply, error: str | None = None) -> None:
-        """The last piece has come, or none will come."""
+    def end(self, state: str, reply: Reply, error: str | None = None, *, full: bool = False) -> None:
+        """The last piece has come, or none will come. ``full``: because nothing more fits into the context."""
         self._end_of_thoughts()
         if state != "done" and self.calls:  # half of a call is none
             self._choice.tool_calls.clear()
@@ -164,9 +164,16 @@ class Answer:
         self._set("finish_reason", self._choice.finish_reason)
         if error is not None:
             self._set("error", error)
+        if full or self._fills_context(figures):
+            self._set("full", True)
         self._set("state", state)
         self.keep()
         self._mirror.show_path()
+
+    def _fills_context(self, figures: Numbers) -> bool:
+        """Whether the answer was cut off by the end of the context and not by max_tokens."""
+        used, size = (figures["prompt_tokens"] or 0) + (figures["completion_tokens"] or 0), self._mirror.size
+        return self._choice.finish_reason == "length" and size is not None and used >= size
 
     def _message(self) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": self._choice.text}

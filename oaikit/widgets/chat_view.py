@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 from oaikit.backend import Backend
 from oaikit.conversation import Conversation
 from oaikit.transcript import conversation_html
+from oaikit.widgets import room
 from oaikit.widgets.displayed import DisplayedWidget, telling
 from oaikit.widgets.exports import filename
 from oaikit.widgets.live import Command, kernel_id
 from oaikit.widgets.messages import for_reading
-from oaikit.widgets.session import Session, empty_document
+from oaikit.widgets.mirror import empty_document
+from oaikit.widgets.session import Session
 
 
 class ChatView(DisplayedWidget):
@@ -34,7 +37,15 @@ class ChatView(DisplayedWidget):
         """The transcript, and its title."""
         path = [] if self._session is None else for_reading(self._session.conversation)
         title = self.live.state["title"] or "A chat"
-        return conversation_html(path), f"{title} ({len(path)} messages)" if path else ""
+        return conversation_html(
+            path
+        ) + self._how_to_go_on(), f"{title} ({len(path)} messages)" if path else ""
+
+    def _how_to_go_on(self) -> str:
+        code = self.live.state["reopen"]
+        if not code or self._session is None or not self._session.conversation.leaf:
+            return ""
+        return f"<p><em>To go on with this chat, run in a cell:</em></p><pre>{escape(code)}</pre>"
 
     def commands(self) -> Mapping[str, Command]:
         """What the browser may ask for; an error is shown as the notice too."""
@@ -56,6 +67,10 @@ class ChatView(DisplayedWidget):
             "history": session.kept,
             "open": session.open,
             "new": session.new,
+            "look": session.look,
+            "forget": functools.partial(room.forget, session),
+            "drop_oldest": functools.partial(room.drop_oldest, session),
+            "go_on": functools.partial(room.go_on, session),
         }
         return {name: telling(session.tell, command) for name, command in named.items()}
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from oaikit.conversation import Conversation
 from oaikit.errors import ConversationError, InvalidRequestError
+from oaikit.widgets.history import default_path
 from oaikit.widgets.messages import for_request, title
 
 _SUFFIXES = {"json": "json", "markdown": "md", "python": "py"}
@@ -51,3 +53,20 @@ def parse(text: str) -> Conversation:
     except (TypeError, ValueError) as exc:
         raise ConversationError(f"this is no JSON: {exc}") from exc
     return Conversation.from_json(data)
+
+
+def reopening(id: str, path: Path, *, llm: str | None, tools: Sequence[str]) -> str:
+    """The cell that reopens a conversation of the history in another kernel.
+
+    Args:
+        id: The conversation's id.
+        path: The history's file.
+        llm: The name of the variable with the backend; None: the Jupyter server's own engine.
+        tools: The names of the functions that the model may call.
+    """
+    options = [repr(id), *([llm] if llm else [])]
+    if path != default_path():
+        options.append(f"history={str(path)!r}")
+    if tools:
+        options.append(f"tools=[{', '.join(tools)}]")
+    return f"import oaikit as ok\n\nchat = ok.Chat.open({', '.join(options)})\nchat"

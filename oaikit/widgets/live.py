@@ -20,6 +20,7 @@ import traitlets
 
 from oaikit._loop import LoopThread
 from oaikit.errors import OAIKitError, SettingError
+from oaikit.widgets import control
 from oaikit.widgets.document import LiveDocument
 
 log = logging.getLogger("oaikit.widgets")
@@ -46,12 +47,15 @@ Command = Callable[..., Awaitable[Any]]
 class LiveWidget(anywidget.AnyWidget):
     """A widget that draws a `LiveDocument`.
 
-    Parameters: which view is drawn (``"stream"``, ``"chat"`` or ``"tuning"``), and the document's state at the
-    beginning.
+    Args:
+        kind: Which view is drawn: ``"stream"``, ``"chat"`` or ``"tuning"``.
+        state: The document's first state. Its ``id`` is unique.
     """
 
     kind = traitlets.Unicode().tag(sync=True)
     document = traitlets.Dict().tag(sync=True)
+    control = traitlets.Bool().tag(sync=True)
+    """Whether the kernel's control channel passes messages on to the document's id; see `oaikit.widgets.control`."""
 
     def __init__(self, kind: str, state: dict[str, Any]) -> None:
         self._esm, self._css = static_file("widgets.js"), static_file("widgets.css")
@@ -59,7 +63,8 @@ class LiveWidget(anywidget.AnyWidget):
         self._free_at = 0.0  # when the next message may go, the loop's time
         self._due: asyncio.TimerHandle | None = None
         self._heard = False
-        super().__init__(kind=kind, document=copy.deepcopy(state))
+        past_cells = control.listen(state["id"], self)
+        super().__init__(kind=kind, document=copy.deepcopy(state), control=past_cells)
         self.on_msg(self._hear)
         LOOP.submit(self._announce())
 
@@ -138,9 +143,13 @@ class LiveWidget(anywidget.AnyWidget):
 
     # -- on whatever thread the kernel reads messages on -----------------------------------------------------------
 
-    def _hear(self, _: object, content: Any, buffers: object) -> None:
+    def hear(self, content: Any) -> None:
+        """Take a message of the browser."""
         if isinstance(content, Mapping):
             LOOP.call(self._handle, dict(content))
+
+    def _hear(self, _: object, content: Any, buffers: object) -> None:
+        self.hear(content)
 
 
 def kernel_id() -> str | None:

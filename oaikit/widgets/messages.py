@@ -142,6 +142,7 @@ def answer(node: Node) -> dict[str, Any]:
         "tokens": list(info.get("tokens") or ()),  # the document's own, which grows
         "finish_reason": info.get("finish_reason"),
         "error": info.get("error"),
+        "full": bool(info.get("full")),
         "model": info.get("model") or "",
         "numbers": {name: numbers.get(name) for name in NUMBERS},
     }

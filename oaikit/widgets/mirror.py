@@ -8,6 +8,30 @@ from typing import Any
 from oaikit.conversation import SYSTEM_ROLES, Conversation, Node
 from oaikit.widgets import messages
 from oaikit.widgets.document import LiveDocument
+from oaikit.widgets.engine_status import engine_view
+from oaikit.widgets.parameters import controls
+
+
+def empty_document() -> dict[str, Any]:
+    """The document of a chat in which nothing has been said."""
+    return {
+        "nodes": {},
+        "order": [],
+        "leaf": None,
+        "system": "",
+        "model": "",
+        "models": [],
+        "params": {},
+        "parameters": controls({}),
+        "context": {"used": None, "size": None},
+        "stop": None,
+        "busy": False,
+        "notice": None,
+        "title": "",
+        "accepts_images": True,
+        "engine": engine_view({}, own=False),
+        "reopen": None,
+    }
 
 
 class Mirror:

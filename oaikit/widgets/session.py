@@ -20,8 +20,8 @@ from oaikit.tools.functions import Functions
 from oaikit.widgets import messages
 from oaikit.widgets.answer import Beginning, branch
 from oaikit.widgets.document import LiveDocument
-from oaikit.widgets.engine_status import status_of
-from oaikit.widgets.exports import export, parse
+from oaikit.widgets.engine_status import engine_view, is_own_server, status_of
+from oaikit.widgets.exports import export, parse, reopening
 from oaikit.widgets.history import History, Record
 from oaikit.widgets.keeper import Keeper
 from oaikit.widgets.mirror import Mirror
@@ -29,26 +29,6 @@ from oaikit.widgets.parameters import Parameters, controls
 from oaikit.widgets.turn import Approvals, Asking, Turn
 
 _BUSY: Final = "An answer is on its way: wait for it, or stop it first."
-
-
-def empty_document() -> dict[str, Any]:
-    """The document of a chat in which nothing has been said."""
-    return {
-        "nodes": {},
-        "order": [],
-        "leaf": None,
-        "system": "",
-        "model": "",
-        "models": [],
-        "params": {},
-        "parameters": controls({}),
-        "context": {"used": None, "size": None},
-        "stop": None,
-        "busy": False,
-        "notice": None,
-        "title": "",
-        "accepts_images": True,
-    }
 
 
 class Session:
@@ -86,6 +66,7 @@ class Session:
         self.listeners: list[Callable[[Reply], object]] = []
         self.id = uuid.uuid4().hex
         self.model = model
+        self._replacement: str | None = None
         self.turn: Turn | None = None
         self._work: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None  # so that it is not collected
@@ -94,6 +75,7 @@ class Session:
         self._status: dict[str, Any] | None = None
         document.set(["params"], dict(params))
         document.set(["model"], model or "")
+        document.set(["reopen"], self._reopening())
 
     @property
     def conversation(self) -> Conversation:
@@ -114,12 +96,21 @@ class Session:
             OAIKitError: the server can't be reached.
         """
         models = getattr(self.llm, "models", None)
-        names = await off_loop(models if callable(models) else lambda: [self.llm.model])
-        # A connection may have been told which of them to ask.
-        own = None if self.model else await off_loop(lambda: self.llm.model)
-        self.document.set(["models"], list(names))
-        if own is not None and not self.model:  # which may have been set meanwhile
-            self.document.set(["model"], own)
+        await self._look_at_engine()
+        try:
+            names = list(await off_loop(models if callable(models) else lambda: [self.llm.model]))
+        except OAIKitError:
+            if self.document.state["engine"]["state"] in ("", "ready"):
+                raise
+            return  # the engine's state, which is shown, says why
+        self._set("models", names)
+        if names and not self.model:
+            own = await off_loop(
+                lambda: self.llm.model
+            )  # a connection may have been told which of them to ask
+            self._replacement = None if own in names else names[0]  # another model was loaded since
+            if not self.model:  # which may have been set meanwhile
+                self._set("model", self._replacement or own)
         await self._look_at_engine()
 
     def look_soon(self) -> None:
@@ -137,6 +128,7 @@ class Session:
         served = self.shown_model in (told.get("served_names") or [self.shown_model])
         ready = told.get("state", "ready") == "ready"
         self._status = dict(told) if ready else None
+        self._set("engine", engine_view(told, own=is_own_server(self.llm)))
         known = told if served and ready else {}
         self.mirror.size = known.get("max_model_len")
         self.params.allow_logprobs(known.get("max_logprobs"))
@@ -160,22 +152,22 @@ class Session:
 
         Parameters: the text, the images as data URLs, and whether a cell waits for the end.
         """
-        self._check_free()
+        self.check_free()
         text, urls = _text(text), [checked_data_url(image) for image in images]
         if not text.strip() and not urls:
             raise ConversationError("there is nothing to send")
         self.mirror.add(messages.user_message(text, urls))
-        return self._begin(waited=waited)
+        return self.begin(waited=waited)
 
     async def regenerate(self, id: str | None = None, *, waited: bool = False) -> Turn:
         """Begin another answer beside one of the assistant's, by default the last."""
-        self._check_free()
+        self.check_free()
         self.conversation.regenerate(id)
-        return self._begin(waited=waited)
+        return self.begin(waited=waited)
 
     async def edit(self, id: str, text: str, *, waited: bool = False) -> Turn | None:
         """Put another text beside a message: of a user's, with an answer to it; of the assistant's, as the answer."""
-        self._check_free()
+        self.check_free()
         node, text = self.conversation[id], _text(text)
         if node.role == "user":
             message = {**node.message, "content": messages.with_text(node, text)}
@@ -188,21 +180,21 @@ class Session:
         self.conversation.rewind(node.parent)
         self.mirror.add(message, **({"edited": True} if node.role == "assistant" else {}))
         if node.role == "user":
-            return self._begin(waited=waited)
-        await self._settle()
+            return self.begin(waited=waited)
+        await self.settle()
         return None
 
     async def branch(self, id: str, position: int, token: str, *, waited: bool = False) -> Turn | None:
         """Begin an answer that is as one of them up to a token, and goes on with another in its place."""
-        self._check_free()
+        self.check_free()
         node = self.conversation[id]
         beginning, ended = branch(node, position, _text(token))
         self.conversation.rewind(node.parent)
         if not ended:
-            return self._begin(beginning, waited=waited)
+            return self.begin(beginning, waited=waited)
         info = {"model": node.info.get("model"), "tokens": list(beginning.tokens), "finish_reason": "stop"}
         self.mirror.add({"role": "assistant", "content": beginning.text}, **info)
-        await self._settle()
+        await self.settle()
         return None
 
     async def stop(self) -> None:
@@ -238,7 +230,7 @@ class Session:
         for id in decided:
             self.approvals.decide(id, bool(yes))
 
-    def _begin(self, beginning: Beginning | None = None, *, waited: bool) -> Turn:
+    def begin(self, beginning: Beginning | None = None, *, waited: bool) -> Turn:
         """Begin a turn behind the leaf."""
         self._set("busy", True)
         self._set("notice", None)
@@ -247,7 +239,7 @@ class Session:
         self.mirror.show_path()
         asking = Asking(
             llm=self.llm,
-            model=self.model,
+            model=self.model or self._replacement,
             shown_model=self.shown_model,
             said=dict(self.params),
             sampling=self._sampling,
@@ -267,7 +259,7 @@ class Session:
         self._set("busy", False)
         self.mirror.show_path()
         try:
-            await self._settle()
+            await self.settle()
             if turn.error is None and not turn.stopped:
                 await self._tell_listeners(turn.reply)
         finally:
@@ -275,7 +267,7 @@ class Session:
         with suppress(OAIKitError):  # another model may have been loaded
             await self._look_at_engine()
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
         """The end of a turn: what has been said is on disk, and in the notebook when that is saved."""
         self._save()
         await self.keeper.flush()
@@ -312,29 +304,30 @@ class Session:
 
     async def set_system(self, text: str) -> None:
         """Change the system prompt; "" is none."""
-        self._check_free()
+        self.check_free()
         self.conversation.system = _text(text)
         self.mirror.show_all()
-        await self._settle()
+        await self.settle()
 
     async def select(self, id: str) -> None:
         """Lead the path through a message."""
-        self._check_free()
+        self.check_free()
         self.conversation.select(id)
         self.mirror.show_path()
-        await self._settle()
+        await self.settle()
 
     # -- whole conversations ---------------------------------------------------------------------------------------
 
     async def take(self, conversation: Conversation, id: str | None = None) -> None:
         """Show another conversation; without an id it is kept as a new one."""
         await self.keeper.flush()
-        self._check_free()  # now: a turn may have begun meanwhile
+        self.check_free()  # now: a turn may have begun meanwhile
         messages.settle(conversation)
         self.id = id or uuid.uuid4().hex
+        self._set("reopen", self._reopening())
         self.mirror.replace(conversation)
         self._set("notice", None)
-        await self._settle()
+        await self.settle()
 
     async def new(self) -> None:
         """Show an empty conversation, with the same system prompt."""
@@ -363,12 +356,19 @@ class Session:
             raise ConversationError("this chat keeps no history (history=None)")
         history = self.history
         record, conversation = await off_loop(lambda: history.open(_text(id)))
-        self._check_free()
+        self.check_free()
         self.keeper.read(record.id, conversation)
         with suppress(OAIKitError):  # of an oaikit with other parameters
             params = Parameters(record.settings.get("params") or {})
             await self.set_params({**dict.fromkeys(self.params), **params})
         await self.take(conversation, record.id)
+
+    def _reopening(self) -> str | None:
+        """The cell that reopens this conversation in another kernel; None: it is not kept."""
+        if self.history is None:
+            return None
+        llm = None if is_own_server(self.llm) else "llm"
+        return reopening(self.id, self.history.path, llm=llm, tools=list(self.functions))
 
     def _record(self) -> tuple[Record, Conversation]:
         settings = {"params": dict(self.params), "model": self.shown_model}
@@ -377,7 +377,7 @@ class Session:
 
     # -- small things ----------------------------------------------------------------------------------------------
 
-    def _check_free(self) -> None:
+    def check_free(self) -> None:
         if self.document.state["busy"]:
             raise ConversationError(_BUSY)
 

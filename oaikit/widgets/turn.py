@@ -14,6 +14,7 @@ from oaikit.connection import Connection
 from oaikit.errors import OAIKitError
 from oaikit.reply import Reply
 from oaikit.sampling import CHAT
+from oaikit.sampling.length import CONTEXT_LENGTH_EXCEEDED
 from oaikit.tools.functions import Functions, Outcome
 from oaikit.tools.loop import MOST_ROUNDS, REFUSED, ToolCall, ToolLoop
 from oaikit.widgets.answer import Answer, Beginning, other_choices
@@ -191,7 +192,7 @@ class Turn(ToolLoop):
                 answer.end("stopped", self.reply)
             else:
                 self.error = error
-                answer.end("failed", self.reply, error.message)
+                answer.end("failed", self.reply, error.message, full=error.code == CONTEXT_LENGTH_EXCEEDED)
         finally:
             self.streaming = False
 

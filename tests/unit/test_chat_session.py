@@ -19,14 +19,14 @@ from oaikit.conversation import Conversation
 from oaikit.errors import ConversationError, InvalidRequestError, OAIKitError, ServerNotFoundError
 from oaikit.reply import Choice, Delta, Reply, Token, Usage
 from oaikit.sampling import CHAT, parameters
-from oaikit.widgets import messages
+from oaikit.widgets import messages, room
 from oaikit.widgets.answer import Answer, Beginning, branch, other_choices
 from oaikit.widgets.document import LiveDocument
 from oaikit.widgets.exports import export, filename, parse
 from oaikit.widgets.history import History
-from oaikit.widgets.mirror import Mirror
+from oaikit.widgets.mirror import Mirror, empty_document
 from oaikit.widgets.parameters import Parameters, controls
-from oaikit.widgets.session import Session, empty_document
+from oaikit.widgets.session import Session
 from oaikit.widgets.turn import Approvals
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -587,3 +587,76 @@ def test_what_is_no_conversation(chat: Callable[..., Any], text: Any) -> None:
             await session.load(text)
 
     assert len(chat(work, said("a", "b"))["order"]) == 2
+
+
+# -- room ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_oldest_turns_are_left_out_beside_the_whole_conversation(
+    chat: Callable[..., dict[str, Any]],
+) -> None:
+    texts: list[list[str]] = []
+
+    async def work(session: Session) -> None:
+        whole = session.conversation.leaf
+        assert whole is not None
+        assert await room.drop_oldest(session) == 2
+        texts.append([node.text for node in session.conversation.path])
+        assert "left out" in session.document.state["notice"]
+        await session.select(whole)
+        texts.append([node.text for node in session.conversation.path])
+
+    chat(work, said("a" * 40, "b" * 40, "c" * 40, "d" * 40, "e" * 5, "f" * 5), params=Parameters())
+    assert [text[:1] for text in texts[0]] == ["B", "e", "f"]
+    assert [text[:1] for text in texts[1]] == ["B", "a", "b", "c", "d", "e", "f"]
+
+
+def test_a_message_is_deleted_with_the_results_of_its_calls(chat: Callable[..., dict[str, Any]]) -> None:
+    talk = said("one")
+    asked = talk.add({"role": "assistant", "content": "", "tool_calls": [CALL]})
+    talk.add({"role": "tool", "tool_call_id": "c1", "content": "2"})
+    talk.add({"role": "user", "content": "two"})
+
+    async def work(session: Session) -> None:
+        await room.forget(session, asked.id)
+        assert [node.text for node in session.conversation.path] == ["Be terse.", "one", "two"]
+        await room.forget(session, session.conversation.path[-1].id)
+        assert [node.text for node in session.conversation.path] == ["Be terse.", "one"]
+        with pytest.raises(ConversationError, match="that is shown"):
+            await room.forget(session, asked.id)
+
+    chat(work, talk)
+
+
+def test_a_single_turn_cannot_be_left_out(chat: Callable[..., dict[str, Any]]) -> None:
+    async def work(session: Session) -> None:
+        with pytest.raises(ConversationError, match="no older turn"):
+            await room.drop_oldest(session)
+        with pytest.raises(ConversationError, match="cannot continue"):  # not a vLLM server
+            await room.go_on(session, session.conversation.path[-1].id)
+
+    chat(work, said("one", "two"))
+
+
+@pytest.mark.parametrize(("size", "full"), [(12, True), (13, False), (None, False)])
+def test_an_answer_is_cut_off_by_the_context_or_by_max_tokens(size: int | None, full: bool) -> None:
+    talk = said("one")
+    mirror = Mirror(LiveDocument(empty_document()), talk)
+    mirror.size = size
+    answer = Answer(mirror, model="m", sampling={}, beginning=Beginning(), asks=lambda name: False)
+    answer.take(Delta(text="two", finish_reason="length"))
+    reply = Reply(choices=[Choice(text="two")], usage=Usage(prompt_tokens=5, completion_tokens=7))
+    answer.end("done", reply)
+    assert mirror.document.state["nodes"][answer.id]["full"] is full
+
+
+def test_the_cell_that_reopens_a_chat(tmp_path: Path, chat: Callable[..., dict[str, Any]]) -> None:
+    path = tmp_path / "chats.db"
+
+    async def work(session: Session) -> None:
+        code = session.document.state["reopen"]
+        assert f"ok.Chat.open({session.id!r}, llm, history={str(path)!r})" in code
+        ast.parse(code)
+
+    chat(work, said("one"), history=History(path))
+    assert chat(lambda session: asyncio.sleep(0), said("one"))["reopen"] is None

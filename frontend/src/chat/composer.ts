@@ -1,11 +1,11 @@
 /** Where a message is written, with the button that sends it or stops the answer. */
 
-import { button, h, setChildren, setText } from "../dom";
+import { button, h, iconButton, setChildren, setText } from "../dom";
 import type { ChatDocument } from "../types";
 
 export interface ComposerActions {
   /** Resolves to whether it was taken; what was typed comes back if not. */
-  send: (text: string, images: string[]) => Promise<boolean>;
+  send: (text: string, images: string[], settled: () => void) => Promise<boolean>;
   stop: () => void;
   editLast: () => void;
 }
@@ -24,11 +24,13 @@ export class Composer {
   private context: HTMLElement;
   private images: string[] = [];
   private busy = false;
+  private sending = false;
   private takesImages = false;
 
   constructor(private actions: ComposerActions) {
     this.area = h("textarea", {
       rows: 2,
+      dir: "auto",
       placeholder: "Write a message…",
       "aria-label": "Message",
       "data-oaikit": "input",
@@ -44,7 +46,7 @@ export class Composer {
       hidden: true,
       onchange: () => this.take([...(this.file.files ?? [])]),
     });
-    this.attach = button("attach", "Add an image", "+ Image", () => this.file.click());
+    this.attach = iconButton("attach", "Add an image", "image", () => this.file.click());
     this.context = h("span", { className: "oai-context", "data-oaikit": "context", role: "img" }, this.bar);
     const row = h("div", { className: "oai-row" }, this.attach, this.context, this.send, this.stop, this.file);
     this.element = h(
@@ -61,12 +63,12 @@ export class Composer {
   }
 
   show(chat: ChatDocument): void {
-    this.busy = chat.busy;
+    this.busy = chat.busy || this.sending;
     this.takesImages = chat.accepts_images;
     this.attach.hidden = !chat.accepts_images;
     const hadFocus = document.activeElement === this.send || document.activeElement === this.stop;
-    this.send.hidden = chat.busy;
-    this.stop.hidden = !chat.busy;
+    this.send.hidden = this.busy;
+    this.stop.hidden = !this.busy;
     if (hadFocus) this.area.focus();
     const { used, size } = chat.context;
     this.context.hidden = used === null || size === null;
@@ -99,12 +101,12 @@ export class Composer {
     const images = this.images;
     if (this.busy || (!text.trim() && !images.length)) return;
     // The button to stop is there at once, not when the kernel has heard.
-    this.busy = true;
+    this.busy = this.sending = true;
     this.send.hidden = true;
     this.stop.hidden = false;
     this.area.value = "";
     this.setImages([]);
-    const taken = await this.actions.send(text, images);
+    const taken = await this.actions.send(text, images, () => (this.sending = false));
     if (!taken && !this.area.value) {
       this.area.value = text;
       this.setImages(images);

@@ -1,6 +1,6 @@
 /** The panel of a chat: its model, its system prompt, and a control for every sampling parameter. */
 
-import { button, h } from "../dom";
+import { h, iconButton } from "../dom";
 import type { ChatDocument, Control } from "../types";
 
 type Run = (name: string, args?: object) => void;
@@ -87,7 +87,7 @@ class Row {
     const { name, help } = control;
     const events = { oninput: () => (this.typed = true), onfocusout: () => this.leave() };
     const value = h("span", { className: "oai-value", ...events }, ...this.make());
-    this.reset = button("param-reset", `Reset ${name}`, "×", () => run("set_param", { name, value: null }));
+    this.reset = iconButton("param-reset", `Reset ${name}`, "close", () => run("set_param", { name, value: null }));
     this.element = h(
       "div",
       { className: "oai-param", "data-oaikit": "param", "data-name": name, title: help },

@@ -1,10 +1,12 @@
 /** The view of `ok.Chat`. */
 
-import { button, copyText, download, h, setChildren, setText } from "../dom";
+import { button, copyButton, copyText, download, h, iconButton, setChildren, setText } from "../dom";
 import type { Store } from "../document";
+import { icon } from "../icons";
 import { Notice } from "../notice";
 import type { ChatDocument } from "../types";
 import { Announcer, Composer } from "./composer";
+import { EngineStrip } from "./engine";
 import { MessageView } from "./message";
 import { Settings, summary } from "./settings";
 import { path } from "./tree";
@@ -30,11 +32,15 @@ export class ChatView {
   private messages = new Map<string, MessageView>();
   private probabilities: HTMLButtonElement;
   private asTokens = false;
+  private engine = new EngineStrip(() => void this.store.command("look").catch(this.notice.fail), this.notice.fail);
+  private gone = h("div", { className: "oai-gone", "data-oaikit": "gone", role: "status", hidden: true });
+  private sending: Sending | null = null;
+  private lookedAt = Date.now();
 
   constructor(private store: Store<ChatDocument>) {
     this.settings = new Settings(this.run);
     this.composer = new Composer({
-      send: (text, images) => this.attempt("send", { text, images }),
+      send: (text, images, settled) => this.say(text, images, settled),
       stop: this.stop,
       editLast: () => this.editLast(),
     });
@@ -45,10 +51,12 @@ export class ChatView {
     });
     this.element = h(
       "div",
-      { className: "oai oai-chat", role: "group", "aria-label": "Chat", onkeydown: this.press },
+      { className: "oai oai-chat", role: "group", "aria-label": "Chat", onkeydown: this.press, onfocusin: this.lookAgain },
       this.head(),
       this.settings.element,
       this.history,
+      this.gone,
+      this.engine.element,
       this.notice.element,
       this.log,
       this.announcer.element,
@@ -68,6 +76,8 @@ export class ChatView {
     this.settings.show(chat);
     this.composer.show(chat);
     this.notice.show(chat.notice);
+    this.engine.show(chat);
+    this.showGone(chat);
     this.showMessages(chat);
     if (follow) this.log.scrollTop = this.log.scrollHeight;
   };
@@ -95,7 +105,7 @@ export class ChatView {
     const menu = h(
       "details",
       { className: "oai-menu", "data-oaikit": "menu" },
-      h("summary", { "aria-label": "More" }, "⋯"),
+      h("summary", { "aria-label": "More", title: "More" }, icon("more")),
       h(
         "div",
         { className: "oai-menu-items" },
@@ -110,7 +120,15 @@ export class ChatView {
       ),
     );
     menu.addEventListener("click", (event) => {
-      if ((event.target as HTMLElement).closest("button")) menu.open = false;
+      if (!(event.target as HTMLElement).closest("button")) return;
+      menu.open = false;
+      menu.querySelector("summary")!.focus();
+    });
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      event.stopPropagation();
+      menu.open = false;
+      menu.querySelector("summary")!.focus();
     });
     return h(
       "div",
@@ -118,7 +136,7 @@ export class ChatView {
       this.title,
       this.params,
       this.probabilities,
-      button("settings", "Model and parameters", "Parameters", toggle(this.settings.element), { "aria-expanded": "false" }),
+      iconButton("settings", "Model and parameters", "settings", toggle(this.settings.element), { "aria-expanded": "false" }),
       menu,
     );
   }
@@ -140,6 +158,43 @@ export class ChatView {
       this.notice.fail(error as Error);
       return false;
     }
+  }
+
+  /** The message is shown at once, whatever the kernel does. */
+  private async say(text: string, images: string[], settled: () => void): Promise<boolean> {
+    this.sending = new Sending(text);
+    this.draw();
+    this.log.scrollTop = this.log.scrollHeight;
+    try {
+      return await this.attempt("send", { text, images });
+    } finally {
+      this.sending = null;
+      settled();
+      this.draw();
+    }
+  }
+
+  /** Another model may have been loaded since. */
+  private lookAgain = (): void => {
+    if (this.store.gone || this.store.document.busy || Date.now() - this.lookedAt < 10_000) return;
+    this.lookedAt = Date.now();
+    void this.store.command("look").catch(() => undefined); // the next message says what is wrong
+  };
+
+  private showGone(chat: ChatDocument): void {
+    this.gone.hidden = !this.store.gone;
+    this.element.dataset.gone = String(this.store.gone);
+    this.composer.element.hidden = this.store.gone;
+    if (!this.store.gone || this.gone.childElementCount) return;
+    const said = h("div", {}, "The kernel of this chat has ended. This is what was said.");
+    const code = chat.reopen;
+    if (!code) {
+      this.gone.append(said, h("div", {}, "It was not kept (history=None), so it cannot be reopened."));
+      return;
+    }
+    const copy = copyButton("copy-reopen", "Copy the cell", () => code);
+    const block = h("div", { className: "oai-code" }, h("pre", { "data-oaikit": "reopen" }, code), copy);
+    this.gone.append(said, h("div", {}, "To go on with it, run this in a cell:"), block);
   }
 
   private async ask<R>(name: string, args: object = {}): Promise<R | null> {
@@ -185,6 +240,7 @@ export class ChatView {
       return view.element;
     });
     for (const id of this.messages.keys()) if (!(id in chat.nodes)) this.messages.delete(id);
+    if (this.sending) views.push(this.sending.element);
     setChildren(this.log, views.length ? views : [this.empty]);
     const last = ids.length ? chat.nodes[ids[ids.length - 1]!]! : null;
     if (last?.role === "assistant") {
@@ -204,8 +260,19 @@ export class ChatView {
       const about = h("span", { className: "oai-numbers" }, `${when} · ${messages} messages`);
       return button("history-open", `Open ${title}`, h("span", {}, title || "Untitled", about), open(id));
     });
-    const close = button("history-close", "Close the history", "×", () => (this.history.hidden = true));
+    const close = iconButton("history-close", "Close the history", "close", () => (this.history.hidden = true));
     setChildren(this.history, [close, ...(rows.length ? rows : [h("span", {}, "Nothing has been kept yet.")])]);
     this.history.hidden = false;
+  }
+}
+
+/** A message that the kernel has not taken yet. */
+class Sending {
+  readonly element: HTMLElement;
+
+  constructor(text: string) {
+    const body = h("div", { className: "oai-markdown oai-plain", dir: "auto" }, h("div", { className: "oai-typed" }, text));
+    const waiting = h("div", { className: "oai-numbers oai-late" }, "Waiting for the kernel…");
+    this.element = h("article", { className: "oai-message", "data-role": "user", "data-oaikit": "sending" }, body, waiting);
   }
 }

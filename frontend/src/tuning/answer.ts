@@ -1,7 +1,7 @@
 /** A cell with an answer: as it is, or how it differs from another; its numbers, and what its reader says of it. */
 
 import { AnswerView, numbersLine } from "../answer";
-import { button, h, setChildren, setText } from "../dom";
+import { h, iconButton, setChildren, setText } from "../dom";
 import type { TuningAnswer } from "../types";
 import { differences } from "./diff";
 
@@ -25,7 +25,7 @@ export class AnswerCell {
 
   constructor(actions: AnswerActions) {
     this.answer = new AnswerView({ loadMaths: actions.loadMaths, choose: null, approve: null });
-    this.vote = button("vote", "The best answer", "☆", actions.vote);
+    this.vote = iconButton("vote", "The best answer", "star", actions.vote);
     this.note = h("input", {
       type: "text",
       placeholder: "Note",
@@ -57,7 +57,6 @@ export class AnswerCell {
   }
 
   private judge(answer: TuningAnswer, label: string): void {
-    setText(this.vote, answer.winner ? "★" : "☆");
     this.vote.setAttribute("aria-pressed", String(answer.winner));
     this.vote.setAttribute("aria-label", `The best answer: ${label}`);
     this.note.setAttribute("aria-label", `Note on the answer of ${label}`);

@@ -1,6 +1,6 @@
 /** What the rows of a tuning table are asked: the prompts, and the values for the names in their braces. */
 
-import { button, h, setChildren, setText } from "../dom";
+import { button, h, iconButton, setChildren, setText } from "../dom";
 import type { TuningDocument, TuningItem, TuningPrompt } from "../types";
 
 type Run = (name: string, args?: object) => void;
@@ -74,7 +74,7 @@ class PromptView {
       onchange: commit,
       onkeydown: (event: KeyboardEvent) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && commit(),
     });
-    this.remove = button("remove-prompt", "Remove this prompt", "×", () => run("remove_prompt", { prompt: id }));
+    this.remove = iconButton("remove-prompt", "Remove this prompt", "close", () => run("remove_prompt", { prompt: id }));
     const head = h("div", { className: "oai-row" }, this.title, this.remove);
     this.element = h("div", { className: "oai-field" }, head, this.area);
   }
@@ -103,7 +103,7 @@ class ItemView {
     private id: string,
     private run: Run,
   ) {
-    this.remove = button("remove-item", "Remove these values", "×", () => run("remove_item", { item: id }));
+    this.remove = iconButton("remove-item", "Remove these values", "close", () => run("remove_item", { item: id }));
   }
 
   show(item: TuningItem, variables: string[], several: boolean): void {

@@ -1,6 +1,6 @@
 /** A set of parameters: its name and buttons, its values, its answers. A row of the table, or a column. */
 
-import { button, h, setText } from "../dom";
+import { h, iconButton, setText } from "../dom";
 import type { Control, TuningDocument, TuningRow } from "../types";
 import { AnswerCell, ended } from "./answer";
 import { ParameterCell } from "./parameter";
@@ -30,9 +30,9 @@ export class SetView {
   ) {
     const { run } = actions;
     const row = id;
-    this.start = button("run", "Run this set (Ctrl+Enter)", "▶", () => run("run", { row }));
-    this.stop = button("stop-set", "Stop this set", "■", () => actions.stop(row), { className: "oai-stop" });
-    this.base = button("base", "Show how the others differ from this set", "≠", () =>
+    this.start = iconButton("run", "Run this set (Ctrl+Enter)", "run", () => run("run", { row }));
+    this.stop = iconButton("stop-set", "Stop this set", "stop", () => actions.stop(row), { className: "oai-stop" });
+    this.base = iconButton("base", "Show how the others differ from this set", "differ", () =>
       run("set_base", { row: this.base.getAttribute("aria-pressed") === "true" ? null : row }),
     );
     const buttons = h(
@@ -41,11 +41,11 @@ export class SetView {
       this.start,
       this.stop,
       this.base,
-      button("up", "Move to the front (Alt+Up)", "↑", () => this.move(-1)),
-      button("down", "Move to the back (Alt+Down)", "↓", () => this.move(1)),
-      button("duplicate", "Duplicate", "2×", () => run("duplicate", { row })),
-      button("copy-set", "Copy this set as Python", "Py", () => actions.copy(row)),
-      button("remove", "Remove", "×", () => run("remove", { row })),
+      iconButton("up", "Move to the front (Alt+Up)", "up", () => this.move(-1)),
+      iconButton("down", "Move to the back (Alt+Down)", "down", () => this.move(1)),
+      iconButton("duplicate", "Duplicate", "duplicate", () => run("duplicate", { row })),
+      iconButton("copy-set", "Copy this set as Python", "code", () => actions.copy(row)),
+      iconButton("remove", "Remove", "close", () => run("remove", { row })),
     );
     this.head = h("th", { className: "oai-set", "data-oaikit": "set", "data-id": id }, this.name, buttons);
   }

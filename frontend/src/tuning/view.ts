@@ -1,6 +1,6 @@
 /** The view of `ok.TuningTable`. */
 
-import { button, copyText, download, h, setChildren, setText } from "../dom";
+import { button, copyText, download, h, iconButton, setChildren, setText } from "../dom";
 import type { Store } from "../document";
 import { Notice } from "../notice";
 import type { TuningDocument } from "../types";
@@ -33,7 +33,7 @@ export class TuningView {
       "aria-label": "Add a parameter",
       onchange: () => this.run("add_column", { name: this.add.value }),
     });
-    this.layout = button("layout", "Switch rows and columns", "⇄", () =>
+    this.layout = iconButton("layout", "Switch rows and columns", "swap", () =>
       this.run("set_layout", { layout: this.store.document.layout === "rows" ? "columns" : "rows" }),
     );
     this.start = button("run-all", "Run all sets (Ctrl+Shift+Enter)", "Run all", () => this.run("run"), {
@@ -136,7 +136,7 @@ export class TuningView {
     title.title = table.parameters.find((each) => each.name === name)?.help ?? "";
     if (title.childElementCount === 1) {
       title.append(
-        button("remove-column", `Remove ${name}`, "×", () => this.run("remove_column", { name }), {
+        iconButton("remove-column", `Remove ${name}`, "close", () => this.run("remove_column", { name }), {
           "data-name": name,
         }),
       );

@@ -92,7 +92,7 @@ def _records(store: Store, sweep: str, spec: SweepSpec, last_run: str) -> Iterat
             for each, known in scores
         }
         said = [
-            f"{each['name']}: {error}"
+            f"{each.name}: {error}"
             for each, errors in wrong
             if (error := errors.get((request, execution, contexts.key(each.reads, cell, item))))
         ]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from oaikit.backend import Backend
-from oaikit.experiments.run.runner import LOOP, opened
+from oaikit.experiments.run.execution import opened
+from oaikit.experiments.run.runner import LOOP
 from oaikit.experiments.store.database import Result, Store
 from oaikit.experiments.store.keys import digest
 
