@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from oaikit.engine.pieces import Detokenizer, Piece, Pieces
+from oaikit.engine.pieces import Detokenizer, Piece, Pieces, joined
 
 log = logging.getLogger("oaikit.engine")
 
@@ -182,6 +182,7 @@ class SameInAStream(_Parser):  # type: ignore[misc]  # mypy does not follow into
     _may_call = False
     _white_space = ""  # that is kept back
     _has_content = False
+    _marks_of: ClassVar[frozenset[int] | None] = None
 
     def __init__(self, tokenizer: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(tokenizer, *args, **kwargs)
@@ -209,9 +210,7 @@ class SameInAStream(_Parser):  # type: ignore[misc]  # mypy does not follow into
         prompt = list(self._prompt)
         if self._passes_on(request, prompt):
             return None, model_output, None
-        tokenizer, args, kwargs = self._made_with
-        stream = type(self)(tokenizer, *args, **kwargs)
-        delta = stream.parse_delta(model_output, list(model_output_token_ids), request, prompt, finished=True)
+        delta = self._replayed(model_output, list(model_output_token_ids), request, prompt)
         if delta is None:
             return None, "", None
         total = _Total()
@@ -222,6 +221,44 @@ class SameInAStream(_Parser):  # type: ignore[misc]  # mypy does not follow into
         ]
         nothing = None if delta.reasoning or calls else ""
         return delta.reasoning or None, delta.content or nothing, calls or None
+
+    def _replayed(self, text: str, token_ids: list[int], request: Any, prompt: list[int]) -> Any:
+        """What the stream of an answer adds up to.
+
+        Parsers look at all that there has been again for each token, so long plain text goes through in one piece. That
+        is as good if it comes out as it is. If not, it goes token by token, with all that follows.
+        """
+        pieces = self._new_pieces(request, prompt).cut(text, token_ids, finished=True)
+        longer = joined(pieces, self._marks())
+        while True:
+            tokenizer, args, kwargs = self._made_with
+            stream = type(self)(tokenizer, *args, **kwargs)
+            stream._may_call = _may_call(request)
+            deltas: list[Any] = []
+            for number, (part, ids) in enumerate(longer):
+                end = number == len(longer) - 1
+                delta = super(SameInAStream, stream).parse_delta(part, ids, request, prompt, finished=end)
+                if len(ids) > 1 and not _is_only(delta, part):
+                    break
+                deltas.append(delta)
+            else:
+                return stream._given(merged(deltas), longer, request, prompt, finished=True)
+            before = sum(len(ids) or 1 for _, ids in longer[:number])
+            longer = [*longer[:number], *pieces[before:]]
+
+    def _marks(self) -> frozenset[int]:
+        """The tokens that may mean something to a parser."""
+        made = type(self)
+        if made._marks_of is None:
+            tokenizer = self._made_with[0]
+            made._marks_of = frozenset([*tokenizer.get_added_vocab().values(), *tokenizer.all_special_ids])
+        return made._marks_of
+
+    def _new_pieces(self, request: Any, prompt: Sequence[int] | None) -> Pieces:
+        return Pieces(
+            lambda: self._types.detokenizer(self.model_tokenizer, request, prompt or ()),
+            holds_back=bool(getattr(request, "stop", None)),
+        )
 
     def _passes_on(self, request: Any, prompt: list[int]) -> bool:
         """Whether the parser has nothing to look for: neither reasoning nor tool calls."""
@@ -243,20 +280,21 @@ class SameInAStream(_Parser):  # type: ignore[misc]  # mypy does not follow into
         """Parse the next part of a stream."""
         if self._pieces is None:
             self._may_call = _may_call(request)
-            self._pieces = Pieces(
-                lambda: self._types.detokenizer(self.model_tokenizer, request, prompt_token_ids or ()),
-                holds_back=bool(getattr(request, "stop", None)),
-            )
+            self._pieces = self._new_pieces(request, prompt_token_ids)
         pieces = self._pieces.cut(delta_text, delta_token_ids, finished=finished)
         last = len(pieces) - 1
-        delta = merged(
-            [
-                super(SameInAStream, self).parse_delta(
-                    text, token_ids, request, prompt_token_ids, finished=finished and number == last
-                )
-                for number, (text, token_ids) in enumerate(pieces)
-            ]
-        )
+        deltas = [
+            super(SameInAStream, self).parse_delta(
+                text, token_ids, request, prompt_token_ids, finished=finished and number == last
+            )
+            for number, (text, token_ids) in enumerate(pieces)
+        ]
+        return self._given(merged(deltas), pieces, request, prompt_token_ids, finished=finished)
+
+    def _given(
+        self, delta: Any, pieces: list[Piece], request: Any, prompt: list[int] | None, *, finished: bool
+    ) -> Any:
+        """What is given of what the parser has made of some pieces."""
         if not self._may_call:
             if (
                 delta is not None and delta.tool_calls
@@ -267,7 +305,7 @@ class SameInAStream(_Parser):  # type: ignore[misc]  # mypy does not follow into
         if delta is not None:
             self._total.add(delta)
         if finished:
-            lost = self._lost(request, prompt_token_ids)
+            lost = self._lost(request, prompt)
             if lost is not None:
                 self._total.add(lost)
             delta = merged([delta, lost])
@@ -313,6 +351,13 @@ def same_in_a_stream(parser: type[Any], types: Types) -> type[Any]:
         types: vLLM's classes.
     """
     return type(parser.__name__, (SameInAStream, parser), {"_types": types, "_vllms": parser})
+
+
+def _is_only(delta: Any, text: str) -> bool:
+    """Whether a delta has this text and nothing else, as content or as reasoning."""
+    if delta is None or delta.tool_calls:
+        return False
+    return not (delta.content and delta.reasoning) and text == (delta.content or delta.reasoning)
 
 
 def _may_call(request: Any) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Collection
+from typing import Final, Protocol
 
 
 class Detokenizer(Protocol):
@@ -78,3 +78,29 @@ class Pieces:
             last = (self._text, stop_token if len(stop_token) == 1 else [])
             pieces += [last] if any(last) or not pieces else []
         return pieces
+
+
+# Tokens in a row that are worth joining.
+_MANY: Final = 64
+
+
+def joined(pieces: list[Piece], marks: Collection[int]) -> list[Piece]:
+    """Join long runs of pieces without special tokens. The last of each run stay as they are.
+
+    Args:
+        pieces: An answer, cut into tokens.
+        marks: The ids of special tokens.
+    """
+    result: list[Piece] = []
+    run: list[Piece] = []
+    for piece in [*pieces, None]:
+        if piece is not None and piece[1] and piece[1][0] not in marks:
+            run.append(piece)
+            continue
+        if len(run) >= 2 * _MANY:
+            start, run = run[:-_MANY], run[-_MANY:]
+            result.append(("".join(text for text, _ in start), [ids[0] for _, ids in start]))
+        result += run
+        run = []
+        result += [piece] if piece is not None else []
+    return result

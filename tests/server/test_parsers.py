@@ -248,3 +248,13 @@ def test_a_call_that_is_cut_off_is_a_call(tokenizer: Any) -> None:
     assert (content, name) == ("", "get_weather")
     assert '{"city": "Lisbon"}'.startswith(arguments)
     assert asked.whole() == asked.stream(0)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.tools}-{kind.reasoning}")
+def test_a_long_answer_is_read_alike(kind: Kind, tokenizer: Any) -> None:
+    """Long text goes through a whole answer's parser in pieces of many tokens, and in a stream token by token."""
+    story = "One two three, é 🦊 {4} [5]. " * 30
+    for text in (f"{story}</think>{story}{kind.calls}", f"{story}</think>{kind.calls}{story}", story):
+        for fields in ({"tools": TOOLS}, {"tools": TOOLS, "tool_choice": "none", "stop": ["never"]}):
+            asked = Asked(kind, tokenizer, text, **fields)
+            assert asked.whole() == asked.stream(1)
