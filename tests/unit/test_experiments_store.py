@@ -15,7 +15,7 @@ import pytest
 
 from oaikit.errors import InvalidRequestError, StorageError
 from oaikit.experiments.analysis.results import open_sweep
-from oaikit.experiments.store.database import Asked, Result, Store
+from oaikit.experiments.store.database import RESULT_FIELDS, Asked, Result, Store
 from oaikit.experiments.store.keys import digest
 from oaikit.experiments.store.spec import ItemSpec, ScorerSpec, SweepSpec
 
@@ -82,7 +82,7 @@ def test_what_earlier_runs_made_is_the_rate() -> None:
 
 WRITER = """
 import sys
-from oaikit.experiments.store.database import Asked, Result, Store
+from oaikit.experiments.store.database import RESULT_FIELDS, Asked, Result, Store
 from oaikit.experiments.store.spec import ItemSpec, SweepSpec
 store = Store(sys.argv[1])
 store.save_sweep("s", SweepSpec([{}], [ItemSpec(0)]), [Asked(0, 0, "a", 10**6)], {})
@@ -253,3 +253,12 @@ def test_keys_are_equal_for_what_means_the_same() -> None:
     assert digest({"a": 1, "b": [1.0, "x"]}) == digest({"b": (1, "x"), "a": 1.0})
     assert digest({"a": 1}) != digest({"a": "1"}) != digest({"a": True}) != digest({"a": 1})
     assert digest({"a": 0.1}) != digest({"a": 0.10000001})
+
+
+def test_an_answer_with_half_of_a_surrogate_pair_is_kept(tmp_path: Path) -> None:
+    store = filled(Store(tmp_path / "s.db"))
+    store.record(
+        [Result("a", 0, "r", text="good"), Result("a", 1, "r", text="a\ud83d b", reasoning="\udc00")]
+    )
+    assert store.done("s") == {"a": {0, 1}}
+    assert [row[3 + RESULT_FIELDS.index("text")] for row in store.rows("s")] == ["good", "a\ufffd b"]

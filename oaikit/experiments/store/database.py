@@ -8,6 +8,7 @@ their own, under the scorer's identity: another scorer asks no model. What a swe
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -90,6 +91,9 @@ _RECORD: Final = (
 )
 
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
 class Asked(NamedTuple):
     """What a cell asks of an item: a request, and how many replicates of it are executed."""
 
@@ -103,6 +107,10 @@ Score = tuple[str, int, str, str, float | None]
 """Request, replicate, the scorer's identity, what else it read, the score."""
 ScoreError = tuple[str, int, str, str, str]
 """The same, with what the scorer failed with in place of the score."""
+
+
+def _encodable(value: Any) -> Any:
+    return _SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 class Store:
@@ -228,9 +236,18 @@ class Store:
     # -- results -------------------------------------------------------------------------------------------------------
 
     def record(self, results: Iterable[Result]) -> None:
-        """Commit what requests came to, in place of errors that were there."""
-        with self._db.transaction() as db:
-            db.executemany(_RECORD, results)
+        """Commit what requests came to, in place of errors that were there.
+
+        Half of a surrogate pair becomes U+FFFD. Neither SQLite nor Arrow can hold it, and an answer that was paid for
+        must not be lost.
+        """
+        results = list(results)
+        try:
+            with self._db.transaction() as db:
+                db.executemany(_RECORD, results)
+        except UnicodeEncodeError:
+            with self._db.transaction() as db:
+                db.executemany(_RECORD, ([_encodable(value) for value in result] for result in results))
 
     def texts_of(self, requests: Iterable[str]) -> dict[str, str]:
         """The texts of the first replicates of these requests, of those that have one and no error."""
