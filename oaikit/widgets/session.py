@@ -378,6 +378,11 @@ class Session:
     # -- small things ----------------------------------------------------------------------------------------------
 
     def check_free(self) -> None:
+        """See that no answer is being written.
+
+        Raises:
+            ConversationError: one is.
+        """
         if self.document.state["busy"]:
             raise ConversationError(_BUSY)
 

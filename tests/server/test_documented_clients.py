@@ -180,11 +180,13 @@ def served_errors() -> dict[str, type[errors.OAIKitError]]:
     for elsewhere in (
         "engine_unavailable",
         "file_not_written",
+        "invalid_answer",
         "invalid_conversation",
         "invalid_engine_argument",
         "invalid_setting",
         "storage_error",
         "server_not_found",
+        "sweep_stopped",
     ):
         del found[elsewhere]
     return found

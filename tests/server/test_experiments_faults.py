@@ -33,6 +33,7 @@ from oaikit.errors import (
 )
 from oaikit.experiments.analysis.results import open_sweep
 from oaikit.experiments.design.space import grid
+from oaikit.experiments.run.outcome import SweepWarning
 from oaikit.experiments.run.runner import CRASHES
 from oaikit.experiments.scoring.scorers import judge
 from oaikit.experiments.store.database import Store
@@ -428,7 +429,9 @@ def test_judges_that_fail_are_asked_again(proxy: Proxy) -> None:
         return refusal(500) if broken and "Question about" in str(body["messages"]) else None
 
     proxy.fault = failing
-    sweep = Sweep(proxy.llm, prompts=["Hello"], score=judge("Is it?", proxy.llm), max_tokens=2).run()
+    sweep = Sweep(proxy.llm, prompts=["Hello"], score=judge("Is it?", proxy.llm), max_tokens=2)
+    with pytest.warns(SweepWarning, match="judge"):
+        sweep.run()
     assert sweep.df["judge"].isna().all()
     broken = False
     assert sweep.run().df["judge"].notna().all()

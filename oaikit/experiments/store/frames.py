@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from oaikit._distribution import needed_for
 from oaikit.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ def _labels(index: pd.Index[Any], level: int) -> pd.Series[Any]:
 
 def _decode(content: bytes) -> pd.DataFrame:
     import pandas as pd
-    import pyarrow as pa
+
+    with needed_for("the data of a sweep"):
+        import pyarrow as pa
 
     table = pa.ipc.open_file(pa.py_buffer(content)).read_all()
     frame: pd.DataFrame = table.to_pandas()
@@ -68,7 +71,8 @@ def _decode(content: bytes) -> pd.DataFrame:
 
 
 def _encode(frame: pd.DataFrame) -> bytes:
-    import pyarrow as pa
+    with needed_for("the data of a sweep"):
+        import pyarrow as pa
 
     plain = frame.copy(deep=False)
     plain.attrs = {}
@@ -105,9 +109,7 @@ def _check_columns(frame: pd.DataFrame) -> None:
                 f"{_what(name)} of the data can't be kept: it holds what is no text in Unicode: {exc}",
                 param="data",
             ) from exc
-        except (
-            Exception
-        ) as exc:  # Arrow and pandas raise errors of many kinds for values that they cannot keep
+        except Exception as exc:  # Arrow and pandas have errors of many kinds for what they cannot keep
             raise _refused(_what(name), column[name].dtype, _example(column[name])) from exc
         if not same:
             raise _refused(_what(name), column[name].dtype, _example(column[name]))
