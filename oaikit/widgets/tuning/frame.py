@@ -43,7 +43,7 @@ def frame(
     records = [_record(place, result, axes, judged) for place, result in results]
     names = [*axes, "item", *data, *_MEASURED, WINNER, *_TRACE]
     names += ["reasoning"] if any(record["reasoning"] is not None for record in records) else []
-    columns = {name: _column(name, records, axes) for name in dict.fromkeys(names)}
+    columns = {name: _column(name, records, axes, ["item", *data]) for name in dict.fromkeys(names)}
     made = pd.DataFrame(columns)
     made.attrs = {
         "units": dict(UNITS),
@@ -98,10 +98,15 @@ def _record(place: int, result: Result, axes: Sequence[str], judged: set[str]) -
     }
 
 
-def _column(name: str, records: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> Any:
+def _column(
+    name: str, records: Sequence[Mapping[str, Any]], axes: Sequence[str], given: Sequence[str]
+) -> Any:
+    """A column with its dtype; those that were given have the dtype that pandas gives their values."""
     import pandas as pd
 
     values = [record.get(name) for record in records]
     if name == "note":
         return pd.array(values, dtype="string")
+    if name in given:
+        return pd.Series(values).array
     return tables.column(name, values, axes=axes, cells=records, scores=[WINNER])
