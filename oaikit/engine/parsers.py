@@ -151,7 +151,7 @@ def _lost(total: _Total, content: str | None, calls: Sequence[Any], types: Types
             if call.arguments.startswith(given) and call.arguments != given and not is_json(given):
                 rest = types.function(arguments=call.arguments[len(given) :])
                 parts.append(types.call(index=index, function=rest))
-    # Of a call that was begun and cannot be read as a whole, the markup is no content.
+    # Of a call that was begun and cannot be read as a whole, the markup is not content.
     markup = total.calls and not calls
     given = total.content
     text = content[len(given) :] if content and content.startswith(given) and not markup else ""
@@ -294,11 +294,10 @@ class SameInAStream(_Parser):  # type: ignore[misc]  # mypy does not follow into
     def _given(
         self, delta: Any, pieces: list[Piece], request: Any, prompt: list[int] | None, *, finished: bool
     ) -> Any:
-        """What is given of what the parser has made of some pieces."""
+        """Return the delta for the client, from the delta that the parser made of some pieces."""
         if not self._may_call:
-            if (
-                delta is not None and delta.tool_calls
-            ):  # vLLM may give the end of a call that nobody asked for
+            # vLLM may send the end of a tool call although the request has no tools.
+            if delta is not None and delta.tool_calls:
                 delta.tool_calls = []
             return delta
         self._answer += pieces

@@ -42,7 +42,8 @@ class Accessor(Derived):
             A copy with the column; beside it ``<into>_error`` where a row failed.
 
         Raises:
-            InvalidRequestError: A name in the prompt is no column, a row has no value there, or the new column exists.
+            InvalidRequestError: A name in the prompt is not a column, a row has no value there, or the new column
+                exists.
             OAIKitError: The server is not there.
         """
         self._check_new([into, f"{into}_error"])

@@ -33,7 +33,7 @@ class Column:
         dtype: its pandas dtype; empty where the values decide.
         source: where it comes from.
         unit: of its values.
-        metric: how it is averaged; None if it is no figure that can be compared and drawn as a score is.
+        metric: how it is averaged; None if it cannot be compared and drawn as a score is.
     """
 
     name: str

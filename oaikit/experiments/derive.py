@@ -54,7 +54,7 @@ class Derived:
             answer does not fit.
 
         Raises:
-            InvalidRequestError: A name in the prompt is no column, a row has no value there, or a new column exists.
+            InvalidRequestError: A name in the prompt is not a column, a row has no value there, or a new column exists.
             OAIKitError: The server is not there.
         """
         form = Schema(schema)
@@ -105,8 +105,8 @@ class Derived:
             A copy with the column; beside it ``<into>_error`` where a row failed.
 
         Raises:
-            InvalidRequestError: There are fewer than two labels, a name in the prompt is no column, a row has no value
-                there, or the new column exists.
+            InvalidRequestError: There are fewer than two labels, a name in the prompt is not a column, a row has no
+                value there, or the new column exists.
             OAIKitError: The server is not there.
         """
         names = _checked_labels(labels)

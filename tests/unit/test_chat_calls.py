@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import oaikit as ok
 from oaikit.errors import InvalidRequestError, OAIKitError
 from oaikit.tools.functions import Functions
 from oaikit.tools.loop import ChatLoop
+from tests.unit.json_handler import JSONHandler
 
 Answers = list[dict[str, Any]]
 
@@ -42,33 +43,23 @@ class Scripted(ThreadingHTTPServer):
         return self.connections[-1]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JSONHandler):
     server: Scripted
 
     def do_GET(self) -> None:
-        self.answer({"object": "list", "data": [{"id": "tiny", "max_model_len": 512}]})
+        self.answer(200, {"object": "list", "data": [{"id": "tiny", "max_model_len": 512}]})
 
     def do_POST(self) -> None:
         if self.path.startswith("/refuses/"):
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.answer({"error": {"message": "this key may not infer"}}, 401)
+            self.answer(401, {"error": {"message": "this key may not infer"}})
             return
         self.server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         message = self.server.answers.pop(0)
         reason = "tool_calls" if message.get("tool_calls") else "stop"
-        self.answer({"model": "tiny", "choices": [{"index": 0, "message": message, "finish_reason": reason}]})
-
-    def answer(self, body: object, status: int = 200) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.answer(
+            200, {"model": "tiny", "choices": [{"index": 0, "message": message, "finish_reason": reason}]}
+        )
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +258,7 @@ def test_closing_a_stream_ends_the_tool_that_runs(running: Scripted) -> None:
     began, ended = threading.Event(), threading.Event()
 
     async def slow() -> str:
-        """Takes for ever."""
+        """Never ends by itself."""
         began.set()
         try:
             await asyncio.sleep(600)

@@ -7,7 +7,7 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import pytest
 import oaikit as ok
 from oaikit.errors import InvalidRequestError, NotFoundError
 from oaikit.rendered import Rendered
+from tests.unit.json_handler import JSONHandler
 
 REFUSED = "a text that the server refuses"
 
@@ -35,7 +36,7 @@ class Server(ThreadingHTTPServer):
         return ok.connect(f"http://127.0.0.1:{self.server_address[1]}/base/oaikit/v1", api_key="key")
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JSONHandler):
     server: Server
 
     def do_GET(self) -> None:
@@ -69,18 +70,6 @@ class Handler(BaseHTTPRequestHandler):
     def vector(self, text: str) -> Any:
         values = np.array([len(text), ord(text[0])], "<f4")
         return values.tolist() if self.server.lists else base64.b64encode(values.tobytes()).decode()
-
-    def answer(self, status: int, body: object) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture

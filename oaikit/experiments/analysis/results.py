@@ -265,7 +265,8 @@ class Results:
             read: a function that finds the label in an answer, in place of the rule above.
 
         Raises:
-            InvalidRequestError: there is no such column, a reference is none of the labels, or nothing can be counted.
+            InvalidRequestError: there is no such column, a reference is not one of the labels, or nothing can be
+                counted.
         """
         df = self._one_mode(where)
         spec = self._spec()

@@ -56,16 +56,15 @@ class Shared:
         return bool(self._held)
 
     def take(self, most: int) -> list[Job]:
-        """The next jobs; a few more than there is room for, so that not each costs a transaction."""
-        most = self._at_once
+        """Return the next jobs. There may be more than there is room for, since each claim is a transaction."""
         while self._units:
-            if jobs := self._claim(_first(self._units, most)):
+            if jobs := self._claim(_first(self._units, self._at_once)):
                 return jobs
         if self._held and time.monotonic() - self._looked > _LOOK_AGAIN_S:
             self._looked = time.monotonic()
             held, self._held = self._held, deque()
             while held:
-                if jobs := self._claim(_first(held, most)):
+                if jobs := self._claim(_first(held, self._at_once)):
                     self._held.extend(held)
                     self._looked = 0.0
                     return jobs

@@ -43,7 +43,7 @@ def scorer(
     """A scorer from a function of yours that says what values it gives: ``ok.scorer(overlap, kind="bounded")``.
 
     The function is called with the columns that its arguments name: ``def close(text, answer): …``, ``def short(text,
-    max_tokens): …``; a function of one argument that is no column gets the text. It gives a number or a truth value.
+    max_tokens): …``; a function of one argument that is not a column gets the text. It gives a number or a truth value.
     An ``async`` function is awaited for several rows at once.
 
     Args:

@@ -88,10 +88,10 @@ def judge(
 
     Parameters: the question, which may name columns (``"Does it say the same as: {reference}"``), the model, and what
     its answers count as (default: yes 1, no 0). ``constrain`` holds it to these answers with ``structured_outputs``,
-    which servers of vLLM know; without, whatever else it says is no score. The rest are sampling parameters.
+    which servers of vLLM know; without, anything else that it says gives no score. The rest are sampling parameters.
 
     Raises:
-        InvalidRequestError: there are no answers, or the question is no template.
+        InvalidRequestError: there are no answers, or the question is not a template.
     """
     answers = {"yes": 1.0, "no": 0.0} if answers is None else dict(answers)
     if len(answers) < 2:

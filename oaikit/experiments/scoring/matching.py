@@ -64,7 +64,7 @@ def number_of(value: Any) -> Decimal | None:
 
 
 def text_of(value: Any) -> str:
-    """What a reference that is no number looks like in an answer: a text as it is, all else as JSON."""
+    """What a reference that is not a number looks like in an answer: a text as it is, all else as JSON."""
     if isinstance(value, str):
         return value
     written = canonical(value)

@@ -43,7 +43,7 @@ def regex(pattern: str, *, whole: bool = False, name: str = "regex") -> Scorer:
     r"""1 where a regular expression (Python's) matches somewhere in the answer, or the whole of it; 0 where not.
 
     Raises:
-        InvalidRequestError: it is no regular expression.
+        InvalidRequestError: it is not a regular expression.
     """
     try:
         compiled = re.compile(pattern)

@@ -29,7 +29,7 @@ class Scorer:
         function: takes the row and gives a number, a truth value, or None where there is nothing to say.
         kind: what values it gives; decides how its means and differences are judged (see `statistics`).
         bounds: the least and the greatest value of a bounded score.
-        text_by_any_name: its one argument gets the text where it is no column.
+        text_by_any_name: its one argument gets the text where it is not a column.
         is_async: the function is to be awaited.
         part: which of several numbers is this score, where the function gives a mapping of them.
     """
@@ -48,7 +48,7 @@ class Scorer:
         """The score of a row; None where there is none. For functions that are not awaited.
 
         Raises:
-            TypeError: what the function gave is no number.
+            TypeError: what the function gave is not a number.
             ValueError: it is not of the kind that the scorer declares.
         """
         return self.checked(self.function(row))
@@ -57,7 +57,7 @@ class Scorer:
         """The score that a function's value stands for; None where there is none.
 
         Raises:
-            TypeError: it is no number, or no mapping of several.
+            TypeError: it is neither a number nor a mapping of several.
             ValueError: it is not of the kind that the scorer declares.
         """
         value = as_score(given if self.part is None else self._part_of(given))
@@ -87,7 +87,7 @@ def as_score(value: Any) -> float | None:
     """A score as a float; None for None and nan.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: it is not a number.
     """
     if value is None:
         return None

@@ -49,7 +49,7 @@ def scorers(given: Any) -> list[AnyScorer]:
     """The scorers of ``Sweep(score=…)``: one, a list, or a dict that names them.
 
     Raises:
-        InvalidRequestError: two have one name, a name is taken, or one is no scorer.
+        InvalidRequestError: two have one name, a name is taken, or one is not a scorer.
     """
     made = [*_scorers(given)]
     check_score_names([each.name for each in made], ())

@@ -19,7 +19,7 @@ Vector = Sequence[float]
 Embedder = Callable[[Any], Any] | Backend
 
 _TIMEOUT_S: Final = 60.0
-_SHOWN: Final = 200  # characters of an answer that is no list of vectors
+_SHOWN: Final = 200  # characters of an answer that is not a list of vectors
 
 
 def similarity(column: str, embedder: Embedder, *, name: str = "similarity") -> Scorer:
@@ -61,7 +61,7 @@ def cosine(a: Vector, b: Vector) -> float | None:
     """The cosine of the angle between two vectors; None if one of them is all zeros.
 
     Raises:
-        ValueError: they differ in length, or hold what is no finite number.
+        ValueError: they differ in length, or hold a value that is not a finite number.
     """
     if len(a) != len(b):
         raise ValueError(f"the embeddings have {len(a)} and {len(b)} numbers")

@@ -321,23 +321,20 @@ class Store:
 
         Those that it failed on are not among them; see `score_errors`.
         """
-        rows = self._db.rows(
-            "SELECT request, replicate, context, score FROM scores WHERE scorer = ? AND error IS NULL "
-            "AND request IN (SELECT request FROM asked WHERE sweep = ?)",
-            scorer,
-            sweep,
-        )
-        return {(request, replicate, context): score for request, replicate, context, score in rows}
+        return self._said(sweep, scorer, "score", "error IS NULL")
 
     def score_errors(self, sweep: str, scorer: str) -> dict[tuple[str, int, str], str]:
         """What a scorer failed with on the sweep's results, by request, replicate and what else it read."""
+        return self._said(sweep, scorer, "error", "error IS NOT NULL")
+
+    def _said(self, sweep: str, scorer: str, column: str, condition: str) -> dict[tuple[str, int, str], Any]:
         rows = self._db.rows(
-            "SELECT request, replicate, context, error FROM scores WHERE scorer = ? AND error IS NOT NULL "
+            f"SELECT request, replicate, context, {column} FROM scores WHERE scorer = ? AND {condition} "
             "AND request IN (SELECT request FROM asked WHERE sweep = ?)",
             scorer,
             sweep,
         )
-        return {(request, replicate, context): error for request, replicate, context, error in rows}
+        return {(request, replicate, context): value for request, replicate, context, value in rows}
 
     def score_of(self, scorer: str, request: str, replicate: int, context: str) -> tuple[Any, ...] | None:
         """A scorer's score and error of one result; None if it has said nothing."""
